@@ -1,0 +1,1 @@
+"""Reads the project file, orders stages, runs, caches and signs them."""
