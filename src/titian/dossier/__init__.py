@@ -1,0 +1,1 @@
+"""Requirements held against the ledger, and the pages a reviewer opens first."""
