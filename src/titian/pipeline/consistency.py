@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from titian.pipeline.document import Place, value_at
-from titian.pipeline.schema import MEASURES, canonical_text, shown
+from titian.pipeline.schema import MEASURES, scalar_text, shown, table_value
 
 SHARES_TOLERANCE: Final = 1e-6
 """How far the three shares may be from 1: decimals such as 0.333333 are meant to add up."""
@@ -82,7 +82,7 @@ def _data_problems(tree: Any) -> Iterator[Found]:  # noqa: ANN401 - plain YAML
     for side in ("train", "tune", "test"):
         values = split.get(side)
         for value in values if isinstance(values, list) else [values]:
-            text = canonical_text(value)
+            text = table_value(value)
             if not isinstance(text, str):
                 continue
             if seen.setdefault(text, side) != side:
@@ -139,7 +139,7 @@ def _requirement_problems(tree: Any) -> Iterator[Found]:  # noqa: ANN401 - plain
         if not isinstance(item, Mapping):
             continue
         place: Place = ("requirements", i)
-        name = canonical_text(item.get("id"))
+        name = scalar_text(item.get("id"))
         if isinstance(name, str):
             if name in lines:
                 yield (

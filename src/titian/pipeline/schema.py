@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from titian.dataset.canonical import canonical
 from titian.stage import Stage
 from titian.values import Attribute
 
@@ -55,11 +56,10 @@ def refusal(code: str, message: str, remedy: str) -> PydanticCustomError:
     )
 
 
-def canonical_text(value: object) -> object:
-    """Return a scalar as the text that stands for it in a table.
+def scalar_text(value: object) -> object:
+    """Return a scalar as text: ``1`` and ``1.0`` as ``1``, ``true`` as ``true``.
 
-    ``1``, ``1.0`` and ``"1"`` are all ``1``; ``true`` is ``true``. Anything that is no
-    scalar is handed back for the type check to refuse.
+    What is no scalar is handed back for the type check to refuse.
     """
     match value:
         case bool():
@@ -71,6 +71,12 @@ def canonical_text(value: object) -> object:
             return str(int(value)) if whole else repr(value)
         case _:
             return value
+
+
+def table_value(value: object) -> object:
+    """Return a scalar as the text that stands for it in a table, so that ``"1.0"`` is ``1``."""
+    text = scalar_text(value)
+    return canonical(text) if isinstance(text, str) else text
 
 
 def _as_list(value: object) -> object:
@@ -138,11 +144,10 @@ def shown(value: object) -> str:
 
 
 Text = Annotated[str, StringConstraints(min_length=1)]
-ScalarText = Annotated[
-    str,
-    BeforeValidator(canonical_text),
-    WithJsonSchema({"type": ["string", "number", "boolean"]}),
-]
+_SCALAR: Final = WithJsonSchema({"type": ["string", "number", "boolean"]})
+ScalarText = Annotated[str, BeforeValidator(scalar_text), _SCALAR]
+TableValue = Annotated[str, BeforeValidator(table_value), _SCALAR]
+TableValues = Annotated[list[TableValue], BeforeValidator(_as_list)]
 ScalarTexts = Annotated[list[ScalarText], BeforeValidator(_as_list)]
 AttributeItem = Annotated[
     Attribute,
@@ -187,11 +192,11 @@ class ColumnSplitBlock(Block):
     """A column whose values name the sides."""
 
     column: Text = Field(description="Column whose values name the sides.")
-    train: Annotated[ScalarTexts, Field(min_length=1, description="Values on the train side.")]
-    tune: ScalarTexts = Field(
+    train: Annotated[TableValues, Field(min_length=1, description="Values on the train side.")]
+    tune: TableValues = Field(
         default=[], description="Values on the tune side; else carved out of train by subject."
     )
-    test: Annotated[ScalarTexts, Field(min_length=1, description="Values on the test side.")]
+    test: Annotated[TableValues, Field(min_length=1, description="Values on the test side.")]
 
 
 def _split_form(value: object) -> str:
@@ -219,7 +224,7 @@ class DataBlock(Block):
         description="Column with the path of an image, relative to the table; leave out for "
         "tabular data.",
     )
-    positive: ScalarText | None = Field(
+    positive: TableValue | None = Field(
         default=None,
         description="The label's positive value; leave out for more than two classes.",
     )

@@ -1,0 +1,164 @@
+"""What a run came to, for people (a table) and for programs (a document)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from titian.pipeline.demo import DemoOutcome
+from titian.pipeline.run import RunOutcome
+from titian.values import Finding, Severity, Verdict, VerdictValue, to_json
+
+MOST_FINDINGS: Final = 20
+"""How many findings a terminal shows; the dossier shows all."""
+
+# A sign, a word and a colour say the same: none is needed to read the others.
+_SIGNS: Final = {
+    VerdictValue.MET: ("+", "green"),
+    VerdictValue.NOT_MET: ("x", "bold red"),
+    VerdictValue.NOT_SHOWN: ("?", "yellow"),
+}
+_SEVERITY_ORDER: Final = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+_SEVERITY_STYLES: Final = {
+    Severity.ERROR: "bold red",
+    Severity.WARNING: "yellow",
+    Severity.INFO: "dim",
+}
+
+
+def exit_code(verdicts: Sequence[Verdict]) -> int:
+    """Return 1 if any requirement is not met, else 0."""
+    return int(any(verdict.verdict is VerdictValue.NOT_MET for verdict in verdicts))
+
+
+def run_document(outcome: RunOutcome) -> dict[str, Any]:
+    """Return what ``titian run --json`` prints."""
+    return {
+        "dossier": str(outcome.dossier),
+        "verdicts": [to_json(verdict) for verdict in outcome.verdicts],
+        "findings": [to_json(finding) for finding in outcome.findings],
+        "stages": [
+            {"name": stage.name, "cached": stage.cached, "seconds": round(stage.seconds, 3)}
+            for stage in outcome.stages
+        ],
+        "key_id": outcome.key_id,
+    }
+
+
+def print_outcome(out: Console, outcome: RunOutcome) -> None:
+    """Print verdicts, findings, where the dossier is and how to check it."""
+    out.print()
+    if outcome.verdicts:
+        out.print(verdict_table(outcome.verdicts))
+        out.print(_counts(outcome.verdicts))
+    else:
+        out.print("The project names no requirements, so there is nothing to judge.")
+    _print_findings(out, outcome.findings)
+    out.print()
+    out.print(f"Dossier: {outcome.dossier / 'index.html'}", markup=False, soft_wrap=True)
+    out.print(f"Check it: titian verify {outcome.dossier}", markup=False, soft_wrap=True)
+
+
+def print_planted(out: Console, outcome: DemoOutcome) -> None:
+    """Print which planted faults were found."""
+    table = Table(title="Planted faults", title_justify="left", box=None, pad_edge=False)
+    for heading in ("", "fault", "where the run says so"):
+        table.add_column(heading)
+    for item in outcome.planted:
+        mark = Text("+ found", "green") if item.found else Text("x MISSED", "bold red")
+        table.add_row(mark, Text(item.fault), Text(item.evidence))
+    out.print()
+    out.print(table)
+    found = sum(item.found for item in outcome.planted)
+    out.print(f"{found} of {len(outcome.planted)} planted faults were found.")
+    verdict = "verifies" if outcome.verified else "DOES NOT VERIFY"
+    out.print(f"The dossier {verdict}.")
+
+
+def verdict_table(verdicts: Sequence[Verdict]) -> Table:
+    """Return the verdict table: one row per requirement and group."""
+    table = Table(title="Verdicts", title_justify="left", box=None, pad_edge=False)
+    table.add_column("id", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("requirement")
+    table.add_column("group")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("interval", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    table.add_column("note")
+    for row in verdicts:
+        sign, style = _SIGNS[row.verdict]
+        table.add_row(
+            Text(row.id),
+            Text(f"{sign} {row.verdict.value}", style),
+            Text(f"{row.measure} {row.bound}"),
+            Text(group_words(row)),
+            number(row.value),
+            interval(row.low, row.high),
+            "" if row.n is None else f"{row.n:,}",
+            Text(_note(row), "dim"),
+        )
+    return table
+
+
+def group_words(row: Verdict) -> str:
+    """Return the subgroup of a row as ``sex = F``, or ``all``."""
+    if not row.subgroup:
+        return "all"
+    return ", ".join(f"{column} = {value}" for column, value in row.subgroup.items())
+
+
+def number(value: float | None) -> str:
+    """Return a value with three decimals, a count as it is, a missing one as ``-``."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value > 1 and float(value).is_integer() else f"{value:.3f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Return an interval as ``0.612 to 0.734``; empty when it is unknown."""
+    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _note(row: Verdict) -> str:
+    words = [row.reason] if row.reason else []
+    if row.more_cases is not None:
+        words.append(f"about {row.more_cases:,} more cases would settle it")
+    if (
+        row.adjusted_low is not None
+        and row.adjusted_alpha is not None
+        and ((row.adjusted_low, row.adjusted_high) != (row.low, row.high))
+    ):
+        corrected = interval(row.adjusted_low, row.adjusted_high)
+        words.append(f"corrected for its family: {corrected}")
+    return "; ".join(words)
+
+
+def _counts(verdicts: Sequence[Verdict]) -> str:
+    counts = [
+        f"{sum(row.verdict is value for row in verdicts)} {value.value}" for value in _SIGNS
+    ]
+    return ", ".join(counts) + "."
+
+
+def _print_findings(out: Console, findings: Sequence[Finding]) -> None:
+    if not findings:
+        out.print("\nNo findings.")
+        return
+    ordered = sorted(findings, key=lambda finding: _SEVERITY_ORDER.index(finding.severity))
+    out.print(f"\nFindings ({len(findings)})", style="italic")
+    for finding in ordered[:MOST_FINDINGS]:
+        line = Text.assemble(
+            (f"{finding.severity.value:<8}", _SEVERITY_STYLES[finding.severity]),
+            (finding.code, "bold"),
+            f"  {finding.what}",
+            f" ({finding.where})" if finding.where else "",
+        )
+        out.print(line)
+        out.print(Text(f"        {finding.remedy}", "dim"))
+    if len(ordered) > MOST_FINDINGS:
+        out.print(f"... and {len(ordered) - MOST_FINDINGS} more in the dossier.")
