@@ -152,7 +152,8 @@ def _requirement_problems(tree: Any) -> Iterator[Found]:  # noqa: ANN401 - plain
         yield from _subject_problems(item, place)
         yield from _bound_problems(item, place)
         wanted = item.get("for_each")
-        for column in [wanted] if isinstance(wanted, str) else wanted or []:
+        listed_columns = wanted if isinstance(wanted, list) else [wanted]
+        for column in listed_columns:
             if isinstance(column, str) and column not in columns:
                 yield (
                     (*place, "for_each"),

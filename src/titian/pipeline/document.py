@@ -22,9 +22,13 @@ Place: TypeAlias = "tuple[str | int, ...]"
 
 # A project file is written by hand. The limits keep a hostile one ("billion laughs": few
 # bytes, exponentially many values) from eating the machine.
-LARGEST_FILE_BYTES: Final = 1_000_000
+LARGEST_FILE_BYTES: Final = 200_000
+MOST_BRACKETS: Final = 2_000
 LARGEST_VALUE_COUNT: Final = 50_000
 DEEPEST_NESTING: Final = 30
+
+_REFUSED: Final = "?"
+"""Stands for a scalar that was refused, so that the type check does not refuse it again."""
 
 _TAG: Final = "tag:yaml.org,2002:"
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -40,7 +44,7 @@ class Document:
         tree: plain values.
         lines: line (from 1) of each value, by its place; of a key for a mapping's values.
         problems: keys given twice and values that a project file cannot hold; the tree
-            holds the first of two keys and None for such values.
+            holds the first of two keys, and a stand-in for such a value.
     """
 
     path: Path
@@ -135,6 +139,9 @@ def _text(path: Path) -> str:
         ) from None
     if size > LARGEST_FILE_BYTES:
         raise InputError(_too_large(path, f"has {size:,} bytes, over {LARGEST_FILE_BYTES:,}"))
+    if data.count(b"[") + data.count(b"{") > MOST_BRACKETS:
+        # The scanner's time grows with the square of the nesting.
+        raise InputError(_too_large(path, f"holds over {MOST_BRACKETS:,} brackets"))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -215,9 +222,9 @@ class _Walk:
             case yaml.SequenceNode(tag=tag) if tag == _TAG + "seq":
                 return [self.value(item, (*place, i)) for i, item in enumerate(node.value)]
             case yaml.ScalarNode(tag=tag, value=text):
-                return self._scalar(tag.removeprefix(_TAG), text, place)
+                return self._scalar(tag, text, place)
             case _:
-                self._refuse(place, f"has the tag {node.tag!r}")
+                self._refuse(place, f"has the tag '{_tag_words(node.tag)}'")
                 return None
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, JsonValue]:
@@ -243,14 +250,15 @@ class _Walk:
             result[key] = self.value(value_node, inner)
         return result
 
-    def _scalar(self, kind: str, text: str, place: Place) -> JsonValue:
+    def _scalar(self, tag: str, text: str, place: Place) -> JsonValue:
+        kind = tag.removeprefix(_TAG)
         try:
             match kind:
                 case "str":
                     text.encode()
                     if _CONTROL.search(text):
                         self._refuse(place, "holds a control character")
-                        return None
+                        return _REFUSED
                     return text
                 case "bool":
                     return {"true": True, "false": False}[text.lower()]
@@ -261,11 +269,11 @@ class _Walk:
                 case "float":
                     return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
                 case _:
-                    self._refuse(place, f"has the tag '!{kind}'")
-                    return None
+                    self._refuse(place, f"has the tag '{_tag_words(tag)}'")
+                    return _REFUSED
         except (ValueError, KeyError):
             self._refuse(place, f"is {text!r}, which is no {kind}")
-            return None
+            return _REFUSED
 
     def _refuse(self, place: Place, what: str) -> None:
         line = self.lines.get(place, 1)
@@ -277,3 +285,7 @@ class _Walk:
                 remedy="Write it as plain text, in quotes if need be.",
             )
         )
+
+
+def _tag_words(tag: str) -> str:
+    return "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag

@@ -67,7 +67,7 @@ def read_project(path: Path, *, stages: Sequence[Stage[Any]] | None = None) -> P
     shaped: ProjectFile | None = None
     try:
         # JSON mode: strict about types, yet lists may become tuples and objects dataclasses.
-        text = json.dumps(_without_seed(document.tree, stages))
+        text = json.dumps(_prepared(document.tree, stages))
         shaped = model.model_validate_json(text, strict=True)
     except ValidationError as error:
         problems += _shape_problems(error, document, model)
@@ -143,11 +143,15 @@ def _split(data: DataBlock) -> Split:
 # The seed has a fixed place, `training.seed`, whether or not the stage declares it.
 
 
-def _without_seed(tree: Any, stages: Sequence[Stage[Any]]) -> Any:  # noqa: ANN401 - plain YAML
+def _prepared(tree: Any, stages: Sequence[Stage[Any]]) -> Any:  # noqa: ANN401 - plain YAML
+    """Return the tree as the model reads it: no lone seed, no empty stage block."""
+    owned = {stage.block for stage in stages}
+    # `training:` with nothing after it asks for the stage with every default.
+    tree = {key: {} if v is None and key in owned else v for key, v in tree.items()}
     training = tree.get("training")
-    if not isinstance(training, Mapping) or "seed" in _stage_keys("training", stages):
-        return tree
-    return {**tree, "training": {k: v for k, v in training.items() if k != "seed"}}
+    if isinstance(training, Mapping) and "seed" not in _stage_keys("training", stages):
+        tree["training"] = {key: v for key, v in training.items() if key != "seed"}
+    return tree
 
 
 def _stage_keys(block: str, stages: Sequence[Stage[Any]]) -> tuple[str, ...]:

@@ -83,11 +83,6 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str | int | float) else value
 
 
-def _as_block(value: object) -> object:
-    # `training:` with nothing after it asks for the stage with every default.
-    return {} if value is None else value
-
-
 def _attribute(value: object) -> Attribute:
     match value:
         case str() if value:
@@ -318,7 +313,7 @@ def project_model(stages: Sequence[Stage[Any]]) -> type[ProjectFile]:
         if stage.block is not None and stage.block_type is not None:
             kind: Any = stage.block_type
             fields[stage.block] = (
-                Annotated[kind, BeforeValidator(_as_block)],
+                kind,
                 Field(default=None, description=stage.summary),
             )
     return create_model("Project", __base__=ProjectFile, __doc__=ProjectFile.__doc__, **fields)
