@@ -1,0 +1,224 @@
+"""The first look at a data folder: which files a project means, and whether any changed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from titian.dataset.index import (
+    ABSENT,
+    Index,
+    Stats,
+    read_index,
+    stat_files,
+    trusted,
+    write_index,
+)
+from titian.dataset.inspection import path_problem, table_problems
+from titian.dataset.manifest import Manifest, Progress, hash_files, root_of
+from titian.dataset.table import read_table
+from titian.errors import InputError, Problem
+from titian.values import Data
+
+
+def survey(
+    root: Path, data: Data, *, index_file: Path, workers: int, progress: Progress
+) -> Manifest:
+    """Return the manifest of the table and of every image that it names.
+
+    A table that did not change is not parsed again, and a file that did not change is not
+    hashed again. Files that are missing are recorded as such and not refused here.
+
+    Args:
+        root: the data folder.
+        data: the project's ``data`` block.
+        index_file: where the stat index is kept; made if absent.
+        workers: number of threads that hash.
+        progress: called with bytes hashed and bytes to hash.
+
+    Raises:
+        InputError: the table is unreadable, or its content breaks a rule; all problems of
+            the content that need no other file are raised together.
+    """
+    lexical = path_problem(root, data.table, place="data.table")
+    if lexical is not None:
+        raise InputError(lexical)
+    index = read_index(index_file)
+    paths = _known_paths(root, data, index)
+    if paths is None:
+        table = read_table(root / data.table)
+        problems = table_problems(root, table, data)
+        if problems:
+            raise InputError(*problems)
+        named = [] if data.image is None else table.columns[data.image]
+        paths = sorted({data.table, *(_relative(data, name) for name in named)}, key=_bytes)
+    return source_manifest(
+        root,
+        paths,
+        index_file=index_file,
+        workers=workers,
+        progress=progress,
+        table=data.table,
+        column=data.image or "",
+    )
+
+
+def source_manifest(
+    root: Path,
+    paths: Sequence[str],
+    *,
+    index_file: Path,
+    workers: int,
+    progress: Progress,
+    table: str = "",
+    column: str = "",
+) -> Manifest:
+    """Return the manifest of files, hashing only those that changed.
+
+    Args:
+        root: the data folder.
+        paths: relative to `root`, with ``/``.
+        index_file: where the stat index is kept; made if absent, rebuilt if damaged.
+        workers: number of threads that hash.
+        progress: called with bytes hashed and bytes to hash.
+        table: one of the paths, from which the others were read; remembered.
+        column: the table's column that names them; remembered.
+
+    Raises:
+        EnvironmentFault: a file is there but cannot be read.
+        InputError: a path leads out of `root` through a symbolic link.
+    """
+    index = read_index(index_file)
+    if index is None or not _same(index.paths, paths):
+        paths = sorted(set(paths), key=_bytes)
+        index = _aligned(index, paths)
+    looked_ns = time.time_ns()
+    stats = stat_files(root, paths)
+    unchanged = index.fresh & (stats == index.stats).all(axis=1)
+    if unchanged.all() and index.root and (index.table, index.column) == (table, column):
+        return _manifest(index.paths, stats, index.digests, index.root)
+    stale = np.flatnonzero(~unchanged)
+    there = stale[stats[stale, 0] != ABSENT]
+    names = [paths[int(place)] for place in there]
+    _require_inside(root, names)
+    digests = np.where(unchanged[:, None], index.digests, 0).astype(np.uint8)
+    sizes = stats[there, 0].tolist()
+    for place, digest in zip(
+        there,
+        hash_files(root, names, sizes, workers=workers, progress=progress),
+        strict=True,
+    ):
+        if digest is None:
+            stats[place] = ABSENT
+        else:
+            digests[place] = np.frombuffer(digest, dtype=np.uint8)
+    # A file that was written while it was hashed keeps no trusted stats.
+    fresh = trusted(stats, looked_ns=looked_ns)
+    fresh[there] &= (stat_files(root, names) == stats[there]).all(axis=1)
+    root_digest = root_of(paths, _sizes(stats), digests, stats[:, 0] != ABSENT)
+    write_index(
+        Index(
+            paths=paths,
+            stats=stats,
+            digests=digests,
+            fresh=fresh,
+            root=root_digest,
+            table=table,
+            column=column,
+        ),
+        index_file,
+    )
+    return _manifest(paths, stats, digests, root_digest)
+
+
+def _known_paths(root: Path, data: Data, index: Index | None) -> Sequence[str] | None:
+    """Return the indexed paths if the table from which they were read did not change."""
+    if index is None or (index.table, index.column) != (data.table, data.image or ""):
+        return None
+    place = _find(index.paths, data.table)
+    if place is None or not index.fresh[place]:
+        return None
+    stats = stat_files(root, [data.table])
+    same = bool((stats[0] == index.stats[place]).all()) and stats[0, 0] != ABSENT
+    return index.paths if same else None
+
+
+def _find(paths: Sequence[str], path: str) -> int | None:
+    try:
+        return paths.index(path)
+    except ValueError:
+        return None
+
+
+def _aligned(index: Index | None, paths: Sequence[str]) -> Index:
+    """Return an index for `paths`, with what `index` knows of them."""
+    stats = np.full((len(paths), 4), ABSENT - 1, dtype=np.int64)
+    digests = np.zeros((len(paths), 32), dtype=np.uint8)
+    fresh = np.zeros(len(paths), dtype=bool)
+    if index is not None:
+        place = {path: old for old, path in enumerate(index.paths)}
+        pairs = [(new, place[path]) for new, path in enumerate(paths) if path in place]
+        if pairs:
+            new, old = np.asarray(pairs).T
+            stats[new], digests[new] = index.stats[old], index.digests[old]
+            fresh[new] = index.fresh[old]
+    return Index(paths=paths, stats=stats, digests=digests, fresh=fresh, root="")
+
+
+def _same(known: Sequence[str], paths: Sequence[str]) -> bool:
+    return len(known) == len(paths) and list(known) == list(paths)
+
+
+def _manifest(
+    paths: Sequence[str], stats: Stats, digests: NDArray[np.uint8], root: str
+) -> Manifest:
+    return Manifest(
+        paths=paths,
+        sizes=_sizes(stats),
+        digests=digests,
+        present=stats[:, 0] != ABSENT,
+        root=root,
+    )
+
+
+def _sizes(stats: Stats) -> Stats:
+    return np.asarray(np.maximum(stats[:, 0], 0))
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode()
+
+
+def _relative(data: Data, name: str) -> str:
+    """Return an image's path relative to the data folder; the table names it from its own."""
+    return str(PurePosixPath(data.table).parent / name.strip())
+
+
+def _require_inside(root: Path, paths: Sequence[str]) -> None:
+    """Refuse paths that a symbolic link leads out of the data folder."""
+    real = os.path.realpath(root) + os.sep
+    folders: dict[str, bool] = {}
+    problems = []
+    for path in paths:
+        folder, _, _ = path.rpartition("/")
+        if folder not in folders:
+            folders[folder] = (os.path.realpath(root / folder) + os.sep).startswith(real)
+        inside = folders[folder]
+        full = root / path
+        if inside and full.is_symlink():
+            inside = os.path.realpath(full).startswith(real)
+        if not inside:
+            problems.append(
+                Problem(
+                    code="T-D031",
+                    message=f"{path!r} leads out of the data folder through a symbolic link.",
+                    remedy="Copy the file into the data folder.",
+                )
+            )
+    if problems:
+        raise InputError(*problems)
