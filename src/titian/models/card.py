@@ -7,6 +7,7 @@ knowing the rest. `titian.version` counts changes of this format.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -53,6 +54,11 @@ class Card:
     def task(self) -> str:
         """``binary`` (a score against a threshold) or ``multiclass`` (an argmax)."""
         return "multiclass" if self.positive is None else "binary"
+
+
+def order_classes(labels: Iterable[str], positive: str | None) -> tuple[str, ...]:
+    """Return the distinct labels sorted, the positive one last."""
+    return tuple(sorted(set(labels), key=lambda label: (label == positive, label)))
 
 
 def with_card(model: Any, card: Card) -> Any:  # noqa: ANN401 - onnx ships no types

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from titian.dataset.images import read_image
 from titian.dataset.records import Records
 from titian.errors import InputError, Problem
-from titian.models import resize_images
+from titian.models import order_classes, resize_images
 from titian.stage import Context
 from titian.training.calibration import Codes
 from titian.training.network import Pixels
@@ -46,11 +46,11 @@ def class_order(labels: npt.NDArray[Any], positive: str | None) -> tuple[str, ..
         InputError: T-T006, a positive class is named and there are not exactly two
             classes, or it is none of them; or there is only one class.
     """
-    classes = sorted({str(label) for label in labels})
+    classes = order_classes((str(label) for label in labels), positive)
     if positive is None and len(classes) >= 2:
-        return tuple(classes)
+        return classes
     if positive is not None and len(classes) == 2 and positive in classes:
-        return tuple(sorted(classes, key=lambda name: name == positive))
+        return classes
     shown = ", ".join(repr(name) for name in classes[:5]) + (", ..." if classes[5:] else "")
     if positive is None:
         message = f"the labels hold one class only ({shown}); a model needs two or more."
