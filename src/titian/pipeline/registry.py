@@ -1,0 +1,27 @@
+"""Every stage that Titian knows, one line each.
+
+To add a stage, write it in its domain and name it here; ports decide the order of a run,
+this list only the order among stages that are ready at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from titian.dataset.stage import INGEST, SPLIT
+from titian.dossier.stage import VERDICT
+from titian.stage import Stage
+from titian.training.stage import TRAIN
+from titian.validation.predict import PREDICT
+from titian.validation.stage import VALIDATE
+from titian.validation.vendor import ADMIT
+
+STAGES: tuple[Stage[Any], ...] = (
+    INGEST,
+    SPLIT,
+    TRAIN,
+    ADMIT,
+    PREDICT,
+    VALIDATE,
+    VERDICT,
+)
