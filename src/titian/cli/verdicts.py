@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from titian.pipeline.demo import DemoOutcome
-from titian.pipeline.run import RunOutcome
 from titian.values import Finding, Severity, Verdict, VerdictValue, to_json
+
+if TYPE_CHECKING:
+    from titian.pipeline.demo import DemoOutcome
+    from titian.pipeline.run import RunOutcome
 
 MOST_FINDINGS: Final = 20
 """How many findings a terminal shows; the dossier shows all."""

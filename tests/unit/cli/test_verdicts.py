@@ -1,0 +1,176 @@
+"""What a run came to, in a table and in a document."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from titian.cli.verdicts import exit_code, print_outcome, run_document
+from titian.pipeline.run import RunOutcome, StageRun
+from titian.values import Finding, Severity, Verdict, VerdictValue
+
+MET = Verdict(
+    id="R1",
+    verdict=VerdictValue.MET,
+    measure="auc",
+    bound=">= 0.75",
+    value=0.9,
+    low=0.85,
+    high=0.95,
+    n=120,
+)
+NOT_MET = Verdict(
+    id="R2",
+    verdict=VerdictValue.NOT_MET,
+    measure="sensitivity",
+    bound=">= 0.70",
+    subgroup={"age": "[40,65)"},
+    value=0.4,
+    low=0.3,
+    high=0.5,
+    adjusted_low=0.28,
+    adjusted_high=0.53,
+    adjusted_alpha=0.025,
+    n=1234,
+)
+NOT_SHOWN = Verdict(
+    id="R3",
+    verdict=VerdictValue.NOT_SHOWN,
+    measure="sensitivity",
+    bound=">= 0.70",
+    subgroup={"sex": "X"},
+    n=3,
+    reason="3 positives, fewer than min_count 30",
+)
+COUNT = Verdict(
+    id="R4",
+    verdict=VerdictValue.NOT_MET,
+    measure="data.subject_leak",
+    bound="<= 0",
+    value=2.0,
+)
+FINDINGS = (
+    Finding(
+        code="data.rare_value",
+        severity=Severity.INFO,
+        what="One value is seen once.",
+        where="cases 4",
+        remedy="Merge it.",
+    ),
+    Finding(
+        code="data.subject_leak",
+        severity=Severity.ERROR,
+        what="A subject stands on two sides [train, test].",
+        where="cases 1, 2",
+        remedy="Mend the split column.",
+    ),
+)
+
+
+def outcome(*verdicts: Verdict, findings: tuple[Finding, ...] = FINDINGS) -> RunOutcome:
+    return RunOutcome(
+        dossier=Path("study/dossier"),
+        verdicts=verdicts,
+        findings=findings,
+        stages=(StageRun(name="ingest", cached=True, seconds=0.01234, cpu_seconds=0.01),),
+        key_id="ab" * 32,
+    )
+
+
+def printed(result: RunOutcome, width: int = 160) -> str:
+    stream = io.StringIO()
+    print_outcome(Console(file=stream, width=width), result)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [((), 0), ((MET,), 0), ((MET, NOT_SHOWN), 0), ((MET, NOT_MET, NOT_SHOWN), 1)],
+)
+def test_a_run_exits_1_if_any_requirement_is_not_met(verdicts, code):
+    assert exit_code(verdicts) == code
+
+
+def test_the_document_has_the_promised_keys():
+    document = json.loads(json.dumps(run_document(outcome(MET, NOT_MET, NOT_SHOWN))))
+    assert document["dossier"] == "study/dossier"
+    keys = ("id", "verdict", "measure", "subgroup", "value", "low", "high", "n")
+    assert [{key: row[key] for key in keys} for row in document["verdicts"]] == [
+        {
+            "id": "R1",
+            "verdict": "met",
+            "measure": "auc",
+            "subgroup": None,
+            "value": 0.9,
+            "low": 0.85,
+            "high": 0.95,
+            "n": 120,
+        },
+        {
+            "id": "R2",
+            "verdict": "not met",
+            "measure": "sensitivity",
+            "subgroup": {"age": "[40,65)"},
+            "value": 0.4,
+            "low": 0.3,
+            "high": 0.5,
+            "n": 1234,
+        },
+        {
+            "id": "R3",
+            "verdict": "not shown",
+            "measure": "sensitivity",
+            "subgroup": {"sex": "X"},
+            "value": None,
+            "low": None,
+            "high": None,
+            "n": 3,
+        },
+    ]
+    assert {key: document["findings"][1][key] for key in ("code", "severity", "where")} == {
+        "code": "data.subject_leak",
+        "severity": "error",
+        "where": "cases 1, 2",
+    }
+    assert document["stages"] == [{"name": "ingest", "cached": True, "seconds": 0.012}]
+
+
+def test_the_table_says_every_verdict_in_words():
+    text = printed(outcome(MET, NOT_MET, NOT_SHOWN, COUNT))
+    lines = text.splitlines()
+    row = {line.split()[0]: line for line in lines if line[:1] == "R"}
+    assert "+ met" in row["R1"]
+    assert "auc >= 0.75" in row["R1"]
+    assert "0.850 to 0.950" in row["R1"]
+    assert "x not met" in row["R2"]
+    assert "age = [40,65)" in row["R2"], "bands are no markup"
+    assert "1,234" in row["R2"]
+    assert "0.280 to 0.530" in text
+    assert "? not shown" in row["R3"]
+    assert "3 positives" in text
+    assert "data.subject_leak <= 0" in row["R4"]
+    assert "1 met, 2 not met, 1 not shown." in lines
+
+
+def test_errors_come_before_warnings_and_notes():
+    text = printed(outcome(MET))
+    assert text.index("data.subject_leak") < text.index("data.rare_value")
+    assert "A subject stands on two sides [train, test]. (cases 1, 2)" in text
+
+
+def test_the_dossier_is_named_on_one_line_with_the_command_that_checks_it():
+    long = outcome(MET, findings=())
+    lines = printed(long, width=30).splitlines()
+    assert lines[-2] == "Dossier: study/dossier/index.html"
+    assert lines[-1] == "Check it: titian verify study/dossier"
+    assert "No findings." in lines
+
+
+def test_a_project_without_requirements_says_so():
+    assert "The project names no requirements, so there is nothing to judge." in printed(
+        outcome()
+    )
