@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from titian.errors import InputError, Problem
 from titian.evidence import verify
 from titian.evidence.envelope import seal_payload
 from titian.evidence.keys import SigningKey
-from titian.evidence.ledger import Ledger
+from titian.evidence.ledger import Entry, Ledger
 from titian.evidence.statement import timestamp
 from titian.evidence.store import write_aside
 from titian.values import JsonValue
@@ -19,7 +20,7 @@ from titian.values import JsonValue
 
 def ledger_document(
     ledger: Ledger,
-    entries: Sequence[int],
+    entries: Iterable[Entry],
     key: SigningKey,
     *,
     project: str,
@@ -30,7 +31,7 @@ def ledger_document(
 
     Args:
         ledger: where the entries are.
-        entries: their indices.
+        entries: which of them.
         key: signs the tree head.
         project: all entries must be of it.
         now: time of the tree head.
@@ -45,19 +46,20 @@ def ledger_document(
     rows = []
     signers = {key.key_id}
     problems = []
-    for index in sorted(set(entries)):
-        entry = ledger.entry(index)
+    for entry in sorted(entries, key=lambda entry: entry.index):
         named = entry.statement["predicate"]["project"]
         if named != project:
-            problems.append(_foreign(index, named, project))
+            problems.append(_foreign(entry.index, named, project))
         if entry.key_id not in known:
-            problems.append(_unknown_signer(index, entry.key_id))
+            problems.append(_unknown_signer(entry.index, entry.key_id))
         signers.add(entry.key_id)
         rows.append(
             {
-                "index": index,
-                "envelope": verify.parse(ledger.envelope(index)),
-                "proof": [value.hex() for value in ledger.proof(index)],
+                "index": entry.index,
+                "envelope": verify.parse(ledger.envelope(entry.index)),
+                "proof": [
+                    base64.b64encode(value).decode() for value in ledger.proof(entry.index)
+                ],
             }
         )
     if problems:
@@ -72,7 +74,7 @@ def ledger_document(
         {
             "entries": rows,
             "head": verify.parse(seal_payload(head, verify.HEAD_TYPE, key)),
-            "keys": {signer: known[signer].hex() for signer in signers},
+            "keys": {signer: base64.b64encode(known[signer]).decode() for signer in signers},
         }
     )
 
@@ -80,7 +82,7 @@ def ledger_document(
 def write_ledger_part(
     folder: Path,
     ledger: Ledger,
-    entries: Sequence[int],
+    entries: Iterable[Entry],
     key: SigningKey,
     *,
     project: str,
@@ -138,7 +140,7 @@ def _manifest(files: Mapping[str, bytes], key: SigningKey, now: datetime) -> byt
     ]
     payload: dict[str, JsonValue] = {
         "files": listed,
-        "public_key": key.public_key.hex(),
+        "public_key": base64.b64encode(key.public_key).decode(),
         "time": timestamp(now),
     }
     return seal_payload(payload, verify.MANIFEST_TYPE, key)

@@ -41,9 +41,9 @@ def open_envelope(data: bytes, keys: Mapping[str, bytes]) -> dict[str, Any]:
         CheckFailed: T-E010 form, canonical encoding or signature do not check.
     """
     try:
-        envelope = verify.parse_canonical(data, "envelope")
+        envelope = verify.parse(data, "envelope", exact=True)
         payload, _ = verify.open_envelope(envelope, verify.STATEMENT_TYPE, keys, "envelope")
-        statement: dict[str, Any] = verify.parse_canonical(payload, "envelope payload")
+        statement: dict[str, Any] = verify.parse(payload, "payload", exact=True)
     except verify.Fault as fault:
         raise CheckFailed(
             Problem(

@@ -66,10 +66,12 @@ def make_key() -> SigningKey:
     return SigningKey(private=Ed25519PrivateKey.generate())
 
 
-def default_key_folder(environment: Mapping[str, str] = os.environ) -> Path:
+def default_key_folder(
+    environment: Mapping[str, str] = os.environ, home: Path | None = None
+) -> Path:
     """Return ``$XDG_CONFIG_HOME/titian``, or ``~/.config/titian`` where that is not set."""
     configured = Path(environment.get("XDG_CONFIG_HOME", ""))
-    base = configured if configured.is_absolute() else Path.home() / ".config"
+    base = configured if configured.is_absolute() else (home or Path.home()) / ".config"
     return base / "titian"
 
 

@@ -202,7 +202,7 @@ class Ledger:
             self._head = _Head()
             return
         try:
-            self._head = _Head(**verify.parse_canonical(raw))
+            self._head = _Head(**verify.parse(raw, exact=True))
         except (ValueError, TypeError):
             raise _damage("the file head cannot be read") from None
         for name, length in self._head.lengths.items():

@@ -200,9 +200,9 @@ def _unwritable(statement: JsonValue, pointer: str = "") -> Iterator[Problem]:
     else:
         try:
             verify.canonical(statement)
-        except verify.Fault as fault:
+        except ValueError as error:
             yield Problem(
                 code="T-E005",
-                message=f"{fault.what}, at {pointer} of the statement.",
+                message=f"{error}, at {pointer} of the statement.",
                 remedy="Leave an unknown number out as None and say why in `reason`.",
             )
