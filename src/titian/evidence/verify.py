@@ -422,7 +422,7 @@ def _check(checks: list[Check], name: str, where: str) -> Iterator[list[str | Fa
     faults = [item for item in found if isinstance(item, Fault)]
     checks += [Check(name, False, fault.what, fault.where or where) for fault in faults]
     if not faults:
-        checks.append(Check(name, True, ", ".join(map(str, found))))
+        checks.append(Check(name, True, ", ".join(map(str, found)), where))
 
 
 def verify(path: Path, keys: Sequence[bytes] = ()) -> Report:
