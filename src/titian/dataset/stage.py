@@ -177,8 +177,8 @@ def _unassigned(records: Records, part: Text) -> tuple[Finding, ...]:
         Finding(
             code="data.unassigned",
             severity=Severity.WARNING,
-            what=f"{len(left_out)} cases are on no side: train, tune and test do not name their "
-            "value of the split column.",
+            what=f"{len(left_out)} cases are on no side: train, tune and test do not name "
+            "their value of the split column.",
             where=cases(left_out),
             remedy="Name the values under data.split, or remove the rows.",
         ),
