@@ -16,7 +16,7 @@ def demo(
     ] = Path("demo"),
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Make a simulated study with planted faults, run it and look for the faults.
+    """Run a simulated study and look for its planted faults.
 
     The study is synthetic: ultrasound-like images of two hospitals. The dossier is
     written to DIR/dossier and verified. Exits 1 if a planted fault was missed or the
