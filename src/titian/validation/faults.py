@@ -13,6 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from titian.dataset.faults import PlantedFault
+from titian.dataset.phantom import SCANNERS, PhantomStudy
+from titian.dataset.ultrasound import draw_picture
 from titian.statistics.estimate import Floats
 from titian.validation.cases import Cases
 from titian.validation.checks import (
@@ -85,6 +88,33 @@ def sharpen_scores(cases: Cases, *, power: float = 4.0) -> Cases:
     logs = power * np.log(np.clip(cases.scores, 1e-12, 1.0))
     sharp: Floats = np.exp(logs - logs.max(axis=1, keepdims=True))
     return replace(cases, scores=sharp / sharp.sum(axis=1, keepdims=True))
+
+
+def plant_site_shift(
+    study: PhantomStudy, *, rng: np.random.Generator, site: str = "south"
+) -> PlantedFault:
+    """Redraw the malignant test pictures of one site faint, smooth and without a shadow.
+
+    A scanner setting that washes lesions out would do this. Training pictures stay as they
+    are, so that the model has never seen such lesions and sensitivity falls at that site.
+    """
+    touched = tuple(
+        number
+        for number, case in enumerate(study.cases)
+        if case.malignant and case.fold == "test" and case.site == site
+    )
+    cases = list(study.cases)
+    for number in touched:
+        case = cases[number]
+        faint = replace(case.lesion, echo=0.7, behind=1.15, raggedness=0.05, flatness=1.4)
+        pixels = draw_picture(faint, SCANNERS[site], rng=rng)
+        cases[number] = replace(case, lesion=faint, pixels=pixels)
+    return PlantedFault(
+        study=replace(study, cases=tuple(cases)),
+        fault=f"a site where sensitivity falls ({site})",
+        check=DISPARITY,
+        cases=touched,
+    )
 
 
 def _shuffled(cases: Cases, positive: str | None, rng: np.random.Generator) -> Control:
