@@ -18,18 +18,20 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 
 from titian.errors import EnvironmentFault, InputError, Problem
+from titian.pipeline import closure
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 Progress = Callable[[int, int], None]
 
 CONNECT_TIMEOUT_S = 10.0
+PROBE_TIMEOUT_S = 60.0  # a cluster may first have to start a process
 SERIAL_S = 0.5  # starting processes that import numpy costs about as much
 WORKERLESS_S = 10.0  # a cluster restarts a lost worker well within this time
 POLL_S = 0.5
@@ -71,6 +73,7 @@ class Engine(Protocol):
 
         Raises:
             EnvironmentFault: a worker or the cluster was lost (T-X005).
+            EnvironmentFault: the cluster has other code than this machine (T-X006).
             Exception: what `function` raised, as it raised it.
         """
 
@@ -166,6 +169,7 @@ class _Cluster:
         step: str,
         progress: Progress | None = None,
     ) -> list[ResultT]:
+        """Apply `function` to each item, in order; see `Engine.map`."""
         call = _Call(function, seed, step)
         results: dict[int, ResultT] = {}
         if progress is not None:
@@ -244,6 +248,10 @@ def _dask(url: str, host: str, port: int) -> Iterator[Engine]:
     def share(
         call: _Call[Any, Any], work: Sequence[tuple[int, Any]]
     ) -> Iterator[tuple[int, Any]]:
+        def probe() -> str:
+            future = client.submit(fingerprint, call.function, pure=False)
+            return future.result(timeout=PROBE_TIMEOUT_S)
+
         def compute() -> Iterator[tuple[int, Any]]:
             with joblib.parallel_config("dask", client=client):
                 yield from joblib.Parallel(n_jobs=-1, return_as="generator_unordered")(
@@ -251,6 +259,7 @@ def _dask(url: str, host: str, port: int) -> Iterator[Engine]:
                 )
 
         try:
+            _compare(url, call.function, probe)
             yield from _watched(compute, healthy, url)
         except KilledWorker as error:
             raise _lost(url, "an item brought down every worker that tried it") from error
@@ -289,7 +298,13 @@ def _ray(url: str, host: str, port: int) -> Iterator[Engine]:
         # Files that joblib maps into memory lie on this machine alone: max_nbytes=None.
         many = joblib.Parallel(n_jobs=workers, backend="ray", max_nbytes=None)
         size = ROUND_ITEMS * workers
+
+        def probe() -> str:
+            remote = ray.remote(fingerprint).options(num_cpus=0)
+            return ray.get(remote.remote(call.function), timeout=PROBE_TIMEOUT_S)
+
         try:
+            _compare(url, call.function, probe)
             with many as parallel:
                 for first in range(0, len(work), size):
                     yield from parallel(
@@ -359,6 +374,30 @@ def _knock(url: str, host: str, port: int) -> None:
         socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S).close()
     except OSError as error:
         raise _unreachable(url, error.strerror or str(error)) from error
+
+
+def fingerprint(function: Callable[..., object]) -> str:
+    """Return the digest of the source that `function` reaches where this is run."""
+    while isinstance(function, partial):
+        function = function.func
+    return closure.source_digest(function)
+
+
+def _compare(url: str, function: Callable[..., object], probe: Callable[[], str]) -> None:
+    """Refuse a cluster whose code differs: its results would be another version's."""
+    remedy = "Install the same version of Titian on every machine of the cluster."
+    try:
+        same = probe() == fingerprint(function)
+        message = f"engine {url} runs other source than this machine."
+    except Exception as error:  # noqa: BLE001  (each library wraps a failed import its own way)
+        same = False
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        reason = (str(cause).strip() or type(cause).__name__).splitlines()[-1].strip()
+        message = f"engine {url} cannot load the code to run: {reason}."
+    if not same:
+        raise EnvironmentFault(Problem(code="T-X006", message=message, remedy=remedy))
 
 
 def _missing(extra: str) -> EnvironmentFault:
