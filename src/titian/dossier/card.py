@@ -48,6 +48,7 @@ def card_section(project: Project, evidence: Evidence) -> Section:
                 widths=(1.5, 0.8, 1.3, 0.6, 1.3, 1.9, 2.0),
             )
         )
+    blocks.append(Paragraph(cell="What these numbers cannot show", style="subhead"))
     blocks += [Paragraph(cell=limit, style="limit") for limit in LIMITS]
     for statement in evidence.statements:
         if statement.stage == _OWN_STAGE:
@@ -188,7 +189,7 @@ def _interval(statement: StatementRef, pointer: str, item: Mapping[str, Any]) ->
     if not item["intervals"]:
         return "—" if item["value"] is not None and not item["reason"] else "not shown"
     first = f"{pointer}/intervals/0"
-    return (statement.at(f"{first}/low"), " to ", statement.at(f"{first}/high"))
+    return (statement.at(f"{first}/low"), "\u00a0to\u00a0", statement.at(f"{first}/high"))
 
 
 def _settings(statement: StatementRef) -> Iterator[tuple[str, Cell]]:

@@ -48,7 +48,8 @@ class Link:
 class Strip:
     """A small picture of an estimate, its interval and its bound, within a table's row.
 
-    The picture only repeats the numbers beside it; `ref` names the verdict drawn.
+    The picture only repeats the numbers beside it; `ref` names the verdict drawn, `span`
+    is the range of the axis that all rows of a requirement share.
     """
 
     ref: Ref
@@ -57,6 +58,7 @@ class Strip:
     high: float
     bound: float
     at_least: bool
+    span: tuple[float, float]
 
 
 Inline: TypeAlias = "str | Ref | Digest | Code | Quote | Link | Strip"

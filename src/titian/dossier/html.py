@@ -111,6 +111,7 @@ def _inline(part: Inline, evidence: Evidence) -> Markup:
                 high=part.high,
                 bound=part.bound,
                 at_least=part.at_least,
+                span=part.span,
             )
             return Markup(
                 '<span class="strip" data-statement="{}" data-pointer="{}">{}</span>'

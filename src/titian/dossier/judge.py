@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from titian.dossier.reference import bound_number
 from titian.statistics.families import FamilyRow, judge_family
 from titian.values import (
     Attribute,
@@ -87,10 +88,9 @@ def bound_text(requirement: Requirement) -> str:
     )
     if bound is None:
         return ""
-    if float(bound).is_integer() and (requirement.finding is not None or abs(bound) > 1):
-        return f"{sign} {int(bound)}"
-    short = f"{bound:.2f}"
-    return f"{sign} {short if float(short) == bound else repr(float(bound))}"
+    if requirement.finding is not None:
+        return f"{sign} {bound:g}"
+    return f"{sign} {bound_number(bound)}"
 
 
 # --- measures -------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def _judge_measure(
                 adjusted_high=outcome.adjusted_high if corrected else None,
                 adjusted_alpha=outcome.adjusted_alpha if corrected else None,
                 more_cases=outcome.more_cases,
-                reason=_undecided(row.verdict)
+                reason=_undecided(requirement, row.verdict)
                 if outcome.verdict == VerdictValue.NOT_SHOWN
                 else "",
             )
@@ -143,8 +143,14 @@ def _judge_measure(
     return judged
 
 
-def _undecided(verdict: Verdict) -> str:
-    return f"the interval neither satisfies nor violates {verdict.bound}"
+def _undecided(requirement: Requirement, verdict: Verdict) -> str:
+    low, high = verdict.low or 0.0, verdict.high or 0.0
+    beyond = (requirement.at_least is not None and high < requirement.at_least) or (
+        requirement.at_most is not None and low > requirement.at_most
+    )
+    if beyond:
+        return "the interval violates the bound, but not after the correction for the family"
+    return "the bound lies within the interval"
 
 
 def _rows(

@@ -57,7 +57,7 @@ def flow_figure(evidence: Evidence) -> FlowFigure:
             makers[_digest(item)] = statement.digest
     return FlowFigure(
         name="flow",
-        title="Data flow",
+        title="From the data to the verdicts",
         caption="Each box is a stage; each line is an artifact, named by its kind and the "
         "first digits of its digest.",
         nodes=tuple(nodes),
@@ -160,6 +160,8 @@ def _replay(statement: StatementRef) -> Cell:
     reason = statement.at("/predicate/replay/reason")
     if not replay.get("derivable"):
         return ("integrity only: ", reason)
+    if not replay.get("tolerance"):
+        return ("identical: ", reason)
     return (
         "within ",
         statement.at("/predicate/replay/tolerance", form="exact"),

@@ -17,6 +17,7 @@ from titian.dossier.content import (
     Table,
 )
 from titian.dossier.reference import Evidence, Ref, StatementRef, token
+from titian.dossier.svg import extent
 from titian.values import Project, Requirement, Severity
 
 _SEVERITIES = tuple(severity.value for severity in reversed(Severity))
@@ -33,7 +34,8 @@ def verdict_section(project: Project, verdict: StatementRef, evidence: Evidence)
                 verdict.at(f"{pointer}/id", form="code"),
                 verdict.at(f"{pointer}/verdict", form="mark"),
                 _requirement(verdict, pointer, item),
-                _estimate(verdict, pointer, item, need),
+                verdict.at(f"{pointer}/value", form=_form(need), beside=_bound(need)),
+                _strip(verdict, pointer, item, need),
                 _interval(verdict, pointer, "", item, need),
                 _interval(verdict, pointer, "adjusted_", item, need),
                 verdict.at(f"{pointer}/n", form="count") if item["n"] is not None else "—",
@@ -55,14 +57,15 @@ def verdict_section(project: Project, verdict: StatementRef, evidence: Evidence)
             "verdict",
             "requirement",
             "estimate",
+            "against the bound",
             "interval",
             "corrected interval",
             "n",
             "evidence",
         ),
         rows=tuple(rows),
-        numeric=(3, 4, 5, 6),
-        widths=(0.7, 1.25, 2.5, 1.5, 1.5, 1.9, 0.6, 1.1),
+        numeric=(3, 5, 6, 7),
+        widths=(0.55, 1.3, 2.5, 0.95, 1.45, 1.55, 1.6, 0.7, 1.0),
     )
     note = Paragraph(
         cell=(
@@ -215,25 +218,33 @@ def _bound(need: Requirement | None) -> float | None:
     return need.at_least if need.at_least is not None else need.at_most
 
 
-def _estimate(
+def _form(need: Requirement | None) -> str:
+    return "count" if need is not None and need.finding is not None else "auto"
+
+
+def _strip(
     verdict: StatementRef, pointer: str, item: Mapping[str, Any], need: Requirement | None
 ) -> Cell:
-    """Return the estimate with a picture of its interval, where it has one."""
+    """Return a picture of the interval on the axis that the requirement's rows share."""
     bound = _bound(need)
-    form = "count" if need is not None and need.finding is not None else "auto"
-    ref = verdict.at(f"{pointer}/value", form=form, beside=bound)
     known = (item["value"], item["low"], item["high"])
     if need is None or need.finding is not None or bound is None or None in known:
-        return ref
-    strip = Strip(
+        return "—"
+    shared = [
+        end
+        for _, row in verdict.items("verdicts")
+        if row["id"] == item["id"]
+        for end in (row["value"], row["low"], row["high"], bound)
+    ]
+    return Strip(
         ref=verdict.at(pointer),
         value=item["value"],
         low=item["low"],
         high=item["high"],
         bound=bound,
         at_least=need.at_least is not None,
+        span=extent(shared, margin=0.3),
     )
-    return (ref, " ", strip)
 
 
 def _interval(
@@ -254,10 +265,10 @@ def _interval(
     )
     if item[f"{prefix}low"] is None or item[f"{prefix}high"] is None:
         return ends[0]
-    cell: tuple[Inline, ...] = (ends[0], " to ", ends[1])
+    cell: tuple[Inline, ...] = (ends[0], "\u00a0to\u00a0", ends[1])
     if not prefix:
         return cell
-    return (*cell, " (alpha ", verdict.at(f"{pointer}/adjusted_alpha"), ")")
+    return (*cell, " (alpha\u00a0", verdict.at(f"{pointer}/adjusted_alpha", form="level"), ")")
 
 
 def _evidence(item: Mapping[str, Any], evidence: Evidence) -> Cell:

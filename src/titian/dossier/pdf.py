@@ -33,7 +33,7 @@ from titian.dossier.content import (
 from titian.dossier.reference import Evidence, Ref
 from titian.dossier.svg import PRINT, draw, draw_strip
 from titian.errors import EnvironmentFault, Problem
-from titian.values import LineFigure, TableFigure
+from titian.values import BarFigure, HeatMapFigure, LineFigure, TableFigure
 
 TEMPLATE = Path(__file__).parent / "templates" / "dossier.typ"
 Data = dict[str, Any]
@@ -121,12 +121,26 @@ def _block(block: Block, evidence: Evidence) -> list[Data]:
         case Picture():
             return [_picture(block, evidence)]
         case Gallery():
-            return [_picture(picture, evidence) for picture in block.pictures]
+            return _pairs([_picture(picture, evidence) for picture in block.pictures])
         case Fold():
             if not block.paper:
                 return []
             inner = [data for item in block.blocks for data in _block(item, evidence)]
             return [{"kind": "heading", "text": block.summary}, *inner]
+
+
+def _pairs(pictures: list[Data]) -> list[Data]:
+    """Set small pictures two and two, in order; a large one stands alone."""
+    blocks: list[Data] = []
+    for picture in pictures:
+        last = blocks[-1] if blocks else {}
+        if picture["half"] and last.get("kind") == "pair" and len(last["items"]) < 2:
+            last["items"].append(picture)
+        elif picture["half"]:
+            blocks.append({"kind": "pair", "items": [picture]})
+        else:
+            blocks.append(picture)
+    return blocks
 
 
 def _facts(facts: Facts, evidence: Evidence) -> list[Data]:
@@ -150,7 +164,7 @@ def _picture(picture: Picture, evidence: Evidence) -> Data:
         "title": figure.title,
         "caption": figure.caption,
         "source": picture.source,
-        "half": isinstance(figure, LineFigure),
+        "half": isinstance(figure, LineFigure | BarFigure | HeatMapFigure),
     }
     if isinstance(figure, TableFigure):
         data["table"] = None if picture.numbers is None else _table(picture.numbers, evidence)
@@ -185,6 +199,7 @@ def _inline(part: Inline, evidence: Evidence) -> Data:
                 high=part.high,
                 bound=part.bound,
                 at_least=part.at_least,
+                span=part.span,
             )
             return {"kind": "strip", "svg": svg}
         case str():

@@ -66,8 +66,9 @@ class Ref:
     Attributes:
         statement: the statement's digest.
         pointer: JSON pointer into it.
-        form: how it is printed: ``auto``, ``count``, ``exact`` (every digit), ``mark`` (a
-            verdict or a severity), ``caught`` (a control's outcome) or ``code``.
+        form: how it is printed: ``auto``, ``count``, ``exact`` (every digit),
+            ``level`` (two digits), ``mark`` (a verdict or a severity), ``caught`` (a
+            control's outcome) or ``code``.
         beside: a bound that the number is read against; it is printed with as many
             decimals as it takes not to look equal to it.
     """
@@ -159,6 +160,8 @@ def number_text(value: float, *, form: str = "auto", beside: float | None = None
     """
     if form == "count" or (isinstance(value, int) and form != "exact"):
         return _grouped(f"{value:,.0f}")
+    if form == "level":
+        return f"{value:.2g}"
     if form == "exact":
         return canonical_number(float(value)).replace("-", "\u2212")
     if abs(value) >= 1e7 or 0 < abs(value) < 1e-6:
@@ -170,6 +173,14 @@ def number_text(value: float, *, form: str = "auto", beside: float | None = None
     ):
         decimals += 1
     return _grouped(f"{value:,.{decimals}f}")
+
+
+def bound_number(bound: float) -> str:
+    """Write a bound with two decimals where they say it all, else with every digit."""
+    if float(bound).is_integer() and abs(bound) > 1:
+        return str(int(bound))
+    short = f"{bound:.2f}"
+    return short if float(short) == bound else repr(float(bound))
 
 
 def _grouped(text: str) -> str:

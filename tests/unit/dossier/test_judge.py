@@ -91,7 +91,7 @@ def test_whole_interval_below_the_bound_is_not_met():
 def test_interval_across_the_bound_is_not_shown_with_the_cases_needed():
     row = one(SENSITIVITY, witness(measured("sensitivity", 0.86, 0.78, 0.92, n=100)))
     assert row.verdict is VerdictValue.NOT_SHOWN
-    assert row.reason == "the interval neither satisfies nor violates >= 0.80"
+    assert row.reason == "the bound lies within the interval"
     # the lower half-width 0.08 has to shrink to 0.06: 100 * (8/6)**2 = 177.8 -> 78 more
     assert row.more_cases == 78
 
@@ -167,6 +167,9 @@ def test_family_is_corrected_when_it_accuses_and_not_when_it_acquits():
     assert rows[0].adjusted_alpha == ALPHA / 2
     assert rows[0].adjusted_high == 0.705
     assert rows[0].high == 0.695
+    assert rows[0].reason == (
+        "the interval violates the bound, but not after the correction for the family"
+    )
 
 
 def test_holm_steps_down_after_the_first_accusation():

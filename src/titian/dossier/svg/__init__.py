@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from titian.dossier.svg.axis import extent
 from titian.dossier.svg.bar import draw_bar
 from titian.dossier.svg.canvas import PRINT, SCREEN, Palette
 from titian.dossier.svg.flow import draw_flow
@@ -20,7 +21,7 @@ from titian.values import (
     LineFigure,
 )
 
-__all__ = ["PRINT", "SCREEN", "Palette", "draw", "draw_strip"]
+__all__ = ["PRINT", "SCREEN", "Palette", "draw", "draw_strip", "extent"]
 
 
 def draw(figure: Figure, palette: Palette, uid: str) -> str:

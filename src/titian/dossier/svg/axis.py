@@ -40,7 +40,10 @@ class Axis:
 
 
 def extent(
-    values: Iterable[float | None], given: tuple[float, float] | None = None
+    values: Iterable[float | None],
+    given: tuple[float, float] | None = None,
+    *,
+    margin: float = 0.06,
 ) -> tuple[float, float]:
     """Return an axis' range: the given one, else that of the values with a margin.
 
@@ -55,7 +58,7 @@ def extent(
     if low == high:
         room = abs(low) * 0.1 or 0.5
         return (low - room, high + room)
-    room = (high - low) * 0.06
+    room = (high - low) * margin
     proportions = low >= 0 and high <= 1
     return (
         max(low - room, 0.0) if low >= 0 else low - room,

@@ -7,7 +7,7 @@ from titian.dossier.svg.axis import Axis
 from titian.dossier.svg.canvas import LINE_PX, Canvas, Palette, text_width, wrap
 from titian.values import BarFigure
 
-WIDTH = 560.0
+WIDTH = 460.0
 _BAR = 16.0
 _GAP = 12.0
 
@@ -24,7 +24,7 @@ def draw_bar(figure: BarFigure, palette: Palette, uid: str) -> str:
     room = max([text_width(NOT_SHOWN), *(text_width(number_text(v, form=form)) for v in known)])
     low, high = min([0.0, *known]), max([0.0, *known])
     x = Axis(low=low, high=high if high > low else low + 1, start=left, end=WIDTH - room - 14)
-    y = _legend(canvas, figure)
+    y = first = _legend(canvas, figure)
     for at, category in enumerate(figure.categories):
         lines = wrap(category, left - 12)
         height = max(_BAR * len(figure.series), LINE_PX * len(lines))
@@ -35,15 +35,15 @@ def draw_bar(figure: BarFigure, palette: Palette, uid: str) -> str:
         y += height + _GAP
     canvas.line(
         x.at(0),
-        0 if len(figure.series) < 2 else LINE_PX,
+        first - 4,
         x.at(0),
         y - _GAP + 4,
         stroke=palette.soft,
     )
-    for at, line in enumerate(wrap(figure.y_label, WIDTH - left)):
-        canvas.text(left, y + 12 + at * LINE_PX, line, colour=palette.soft)
-        y += LINE_PX if at else 0
-    return canvas.svg(WIDTH, y + 20, label=f"{figure.title}. {figure.caption}")
+    for line in wrap(figure.y_label, WIDTH - left):
+        canvas.text(left, y + 12, line, colour=palette.soft)
+        y += LINE_PX
+    return canvas.svg(WIDTH, y + 4, label=f"{figure.title}. {figure.caption}")
 
 
 def _bar(canvas: Canvas, value: float | None, row: int, x: Axis, top: float, form: str) -> None:

@@ -68,15 +68,15 @@ def text_width(text: str, size: float = FONT_PX) -> float:
     em = 0.0
     for sign in text:
         if sign in _NARROW:
-            em += 0.34
+            em += 0.36
         elif sign in _WIDE:
             em += 0.92
         elif ord(sign) >= 0x2E80:
             em += 1.05
         elif sign.isupper():
-            em += 0.70
+            em += 0.73
         else:
-            em += 0.57
+            em += 0.635
     return em * size
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from titian.dossier.reference import NOT_SHOWN, number_text
+from titian.dossier.reference import NOT_SHOWN, bound_number, number_text
 from titian.dossier.svg.axis import Axis, extent
 from titian.dossier.svg.canvas import LINE_PX, Canvas, Palette, text_width, wrap
 from titian.values import ForestFigure
@@ -116,7 +116,7 @@ def _axis(canvas: Canvas, figure: ForestFigure, x: Axis, top: float, bottom: flo
     if figure.bound is not None and x.low <= figure.bound <= x.high:
         px = x.at(figure.bound)
         canvas.line(px, top - 2, px, bottom + _END, stroke=palette.bound, width=1.6, dash="6 3")
-        name = f"bound {number_text(figure.bound)}"
+        name = f"bound {bound_number(figure.bound)}"
         half = text_width(name) / 2
         canvas.text(
             min(max(px, half), WIDTH - half), 14, name, anchor="middle", colour=palette.bound

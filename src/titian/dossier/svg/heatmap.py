@@ -7,7 +7,7 @@ from titian.dossier.svg.canvas import FONT_PX, LINE_PX, Canvas, Palette, text_wi
 from titian.values import HeatMapFigure
 
 _LEAST_CELL = 58.0
-_WIDTH = 560.0
+_WIDTH = 460.0
 
 
 def draw_heatmap(figure: HeatMapFigure, palette: Palette, uid: str) -> str:
@@ -15,7 +15,7 @@ def draw_heatmap(figure: HeatMapFigure, palette: Palette, uid: str) -> str:
     canvas = Canvas(palette, uid)
     known = [value for row in figure.values for value in row if value is not None]
     form = "count" if all(float(value).is_integer() for value in known) else "auto"
-    left = 24 + min(max((text_width(name) for name in figure.rows), default=0.0) + 12, 190.0)
+    left = 24 + min(max((text_width(name) for name in figure.rows), default=0.0) + 16, 200.0)
     texts = [number_text(value, form=form) for value in known]
     cell = max(
         _LEAST_CELL,
@@ -36,7 +36,7 @@ def draw_heatmap(figure: HeatMapFigure, palette: Palette, uid: str) -> str:
     low, high = min([0.0, *known]), max([0.0, *known])
     y = top
     for name, values in zip(figure.rows, figure.values, strict=True):
-        lines = wrap(name, left - 36)
+        lines = wrap(name, left - 38)
         height = max(44.0, LINE_PX * len(lines) + 8)
         canvas.lines(left - 10, y + height / 2, lines, anchor="end")
         for at, value in enumerate(values):

@@ -19,7 +19,7 @@ from titian.dossier.svg.canvas import (
 from titian.values import LineFigure
 from titian.values.figure import Series
 
-WIDTH = 560.0
+WIDTH = 460.0
 _RIGHT = 18.0
 _SAMPLE = 34.0
 
@@ -101,7 +101,9 @@ def _legend(canvas: Canvas, series: tuple[Series, ...]) -> float:
 
 def _sample(canvas: Canvas, item: Series, at: int, x: float, y: float) -> None:
     colour, dash = _look(canvas, item, at)
-    if item.low and item.style != "reference":
+    if item.low and item.style == "dots":
+        canvas.line(x + _SAMPLE / 2, y - 8, x + _SAMPLE / 2, y + 8, stroke=colour, width=1.4)
+    elif item.low and item.style != "reference":
         canvas.rect(x, y - 6, _SAMPLE, 12, fill=colour, opacity=0.16)
     if item.style != "dots":
         width = 1.2 if item.style == "reference" else 2.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from titian.dossier.svg.axis import Axis, extent
+from titian.dossier.svg.axis import Axis
 from titian.dossier.svg.canvas import Canvas, Palette
 
 WIDTH = 120.0
@@ -10,12 +10,17 @@ HEIGHT = 22.0
 
 
 def draw_strip(
-    palette: Palette, *, value: float, low: float, high: float, bound: float, at_least: bool
+    palette: Palette,
+    *,
+    value: float,
+    low: float,
+    high: float,
+    bound: float,
+    at_least: bool,
+    span: tuple[float, float],
 ) -> str:
     """Draw the interval, the estimate, and the side of the bound that is asked for."""
     canvas = Canvas(palette, "")
-    known = (value, low, high, bound)
-    span = (0.0, 1.0) if min(known) >= 0 and max(known) <= 1 else extent(known)
     x = Axis(low=span[0], high=span[1], start=4, end=WIDTH - 4)
     wanted = (x.at(bound), x.end) if at_least else (x.start, x.at(bound))
     middle = HEIGHT / 2
