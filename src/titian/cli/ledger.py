@@ -67,11 +67,11 @@ def show(
     found = _find(_open(project), entry)
     if as_json:
         document = {**_row(found), "statement": found.statement}
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(document, indent=2))
         return
     for name, value in _row(found).items():
         typer.echo(f"{name:<8} {value}")
-    typer.echo(json.dumps(found.statement, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(found.statement, indent=2))
 
 
 @app.command()

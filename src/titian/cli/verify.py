@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from titian.cli.output import reserved_output
+
 if TYPE_CHECKING:
     from titian.evidence.verify import Report
 
@@ -33,7 +35,8 @@ def verify(
     if (replay or data is not None) and report.ok:
         from titian.pipeline.replay import replay as replay_dossier
 
-        replayed = replay_dossier(dossier, data=data)
+        with reserved_output(wanted=as_json):
+            replayed = replay_dossier(dossier, data=data)
         answer["ok"] = not replayed.failed
         answer["replay"] = [
             {"stage": row.stage, "outcome": row.outcome, "detail": row.detail}

@@ -2,13 +2,13 @@
 
 Node (level, position) is the hash over leaves ``[position << level, (position + 1) << level)``.
 Where a complete subtree's hash is looked up is the caller's affair (`Node`), so the tree in
-memory and the ledger on disk share these functions. Checking a proof is `verify.py`'s work.
+memory and the ledger on disk share these functions. `verify.inclusion_root` checks a proof.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from titian.evidence.verify import node_hash
@@ -80,6 +80,31 @@ def consistency_proof(old: int, new: int, node: Node) -> list[bytes]:
     if not whole:
         proof.append(range_root(start, end, node))
     return proof[::-1]
+
+
+def proves_consistency(
+    old: int, new: int, proof: Sequence[bytes], *, old_root: bytes, new_root: bytes
+) -> bool:
+    """Tell whether `proof` shows that the tree of `old` leaves begins the one of `new`."""
+    path = list(proof)
+
+    def roots(old: int, new: int, known: bytes | None) -> tuple[bytes, bytes]:
+        """Return both roots of a subtree, reading the proof from its end."""
+        if old == new:
+            root = path.pop() if known is None else known
+            return root, root
+        left = 1 << (new - 1).bit_length() - 1  # leaves of the left half
+        last = path.pop()
+        if old <= left:
+            before, after = roots(old, left, known)
+            return before, node_hash(after, last)
+        before, after = roots(old - left, new - left, None)
+        return node_hash(last, before), node_hash(last, after)
+
+    try:
+        return 0 < old <= new and roots(old, new, old_root) == (old_root, new_root) and not path
+    except IndexError:  # the proof is too short
+        return False
 
 
 class MerkleTree:
