@@ -64,8 +64,9 @@ def publish(
         cases_file=cases,
         version=__version__,
     )
-    indices = [entry.index for entry in entries]
-    write_ledger_part(new, ledger, indices, key, project=project.name, now=now)
+    write_ledger_part(
+        new, ledger=ledger, entries=entries, key=key, project=project.name, now=now
+    )
     new_archive = seal(new, key, now=now)
     replace_folder(new, place)
     new_archive.replace(archive)

@@ -43,7 +43,7 @@ def table_graph(fitted: Fitted, calibration: Calibration) -> Any:  # noqa: ANN40
     constants: list[Any] = []
 
     def constant(name: str, values: npt.NDArray[Any]) -> str:
-        constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        constants.append(numpy_helper.from_array(np.array(values, order="C"), name))
         return name
 
     def node(operator: str, sources: list[str], target: str, **attributes: Any) -> str:  # noqa: ANN401
