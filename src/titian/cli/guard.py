@@ -105,7 +105,7 @@ def as_fault(error: Exception, arguments: Sequence[str]) -> TitianError:
             return EnvironmentFault(
                 Problem(
                     code="T-X000",
-                    message=f"Titian failed: {type(error).__name__}: {_first_line(error)}",
+                    message=f"Titian failed: {type(error).__name__}: {_first_line(error)}.",
                     remedy=f"This is a fault of Titian's own. Details are in {path}; please "
                     "report it.",
                 )

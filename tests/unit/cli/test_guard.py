@@ -100,7 +100,7 @@ def test_an_own_fault_is_one_line_and_its_traceback_a_file(tmp_path):
     (saved,) = (tmp_path / ".titian").glob("crash-*.txt")
     assert result.exit_code == 3
     assert result.stderr == (
-        "T-X000: Titian failed: ZeroDivisionError: by zero This is a fault of Titian's own. "
+        "T-X000: Titian failed: ZeroDivisionError: by zero. This is a fault of Titian's own. "
         f"Details are in {saved}; please report it.\n\n"
     )
     assert saved.read_text().startswith("Traceback (most recent call last):")
