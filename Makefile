@@ -99,7 +99,7 @@ types: $(VENV)/.test  ## Check types (mypy, strict).
 	@$(BIN)/mypy
 
 golden: $(VENV)/.test  ## Write the generated pages and golden files anew; review the diff.
-	@TITIAN_GOLDEN=write $(BIN)/pytest -q -k golden
+	@TITIAN_GOLDEN=write $(BIN)/pytest -q $$(grep -rl --include='test_*.py' TITIAN_GOLDEN tests)
 	@git --no-pager diff --stat
 
 bench: $(VENV)/.bench  ## Run every benchmark in turn, beside its peers.
