@@ -11,15 +11,10 @@ from numpy.typing import NDArray
 from titian.dataset.fingerprint import fingerprint
 from titian.dataset.giveaway import LEVEL, giveaway_findings
 from titian.dataset.images import UnreadableImageError, decode, read_bytes
-from titian.dataset.leaks import (
-    PictureOf,
-    cases,
-    duplicate_leaks,
-    near_duplicate_leaks,
-    subject_leaks,
-)
+from titian.dataset.leaks import cases, duplicate_leaks, subject_leaks
 from titian.dataset.parquet import text
 from titian.dataset.records import Records, Text
+from titian.dataset.resemblance import PictureOf, near_duplicate_leaks
 from titian.values import Control, Finding
 
 

@@ -21,8 +21,9 @@ from titian.dataset.giveaway import giveaway_findings
 from titian.dataset.images import Pixels, read_image
 from titian.dataset.ingestion import ImageFile, look_at, records_of, side_of, with_files
 from titian.dataset.inspection import table_problems
-from titian.dataset.leaks import cases, duplicate_leaks, near_duplicate_leaks, subject_leaks
+from titian.dataset.leaks import cases, duplicate_leaks, subject_leaks
 from titian.dataset.records import Records, Text, read_records, write_records
+from titian.dataset.resemblance import near_duplicate_leaks
 from titian.dataset.split import require_classes, split_by_column, split_by_share, write_split
 from titian.dataset.table import read_table
 from titian.errors import InputError
