@@ -1,4 +1,4 @@
-"""Intervals, bootstrap, calibration error and families of tests: pure functions of arrays.
+"""Intervals, calibration error and families of tests: pure functions of arrays.
 
 Nothing here knows of stages, files or measurements' names; see docs/explanation/statistics.md
 for the sources and the measured coverage.
@@ -15,8 +15,8 @@ from titian.statistics.composites import balanced_accuracy, f1
 from titian.statistics.discrimination import auc, average_precision
 from titian.statistics.estimate import Estimate, ladder
 from titian.statistics.families import FamilyRow, Judgement, interval_at, judge_family
-from titian.statistics.means import mean
 from titian.statistics.proportions import proportion, wilson
+from titian.statistics.squared_error import brier
 
 __all__ = [
     "Bin",
@@ -28,6 +28,7 @@ __all__ = [
     "auc",
     "average_precision",
     "balanced_accuracy",
+    "brier",
     "calibration_bins",
     "expected_calibration_error",
     "f1",
@@ -35,7 +36,6 @@ __all__ = [
     "interval_at",
     "judge_family",
     "ladder",
-    "mean",
     "proportion",
     "proportion_difference",
     "wilson",

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from titian.statistics.bootstrap import draws_for
 from titian.statistics.clusters import clustering, degrees_of_freedom
 from titian.statistics.estimate import Bools, Estimate, Floats, Ints, intervals_of, unknown
 from titian.statistics.proportions import proportion
@@ -31,6 +30,15 @@ BY_INVERSION_BY_SUBJECT = "debiased, simulated test inverted, by subject"
 
 FEWEST_BINS = 4
 MOST_BINS = 15
+LEAST_DRAWS = 4_000
+"""Simulated draws for a single 95 % interval: its tail of 2.5 % then holds 100 of them."""
+
+TAIL_DRAWS = 20
+"""Draws that the smallest tail must hold, so that its quantile is not an extreme value."""
+
+MOST_DRAWS = 200_000
+"""More would be needed below alpha = 2e-4 only; the tail then holds fewer draws."""
+
 STEPS = 48
 """Scales at which the plain error is simulated; its quantiles are interpolated between."""
 
@@ -67,6 +75,12 @@ class CalibrationError:
     plain: float
     p_value: float
     bins: int
+
+
+def draws_for(alphas: Sequence[float]) -> int:
+    """Return how many draws the smallest alpha needs: its tail alpha/2 holds `TAIL_DRAWS`."""
+    needed = math.ceil(TAIL_DRAWS / (min(alphas) / 2))
+    return min(max(LEAST_DRAWS, needed), MOST_DRAWS)
 
 
 def bins_for(subjects: int) -> int:
@@ -145,7 +159,7 @@ def expected_calibration_error(
     cell = groups.code * bins + place
     sums = np.bincount(cell, weights=error, minlength=groups.subjects * bins)
     by_subject: Floats = sums.astype(np.float64).reshape(groups.subjects, bins)
-    df = degrees_of_freedom(groups.sums(np.ones(n)))
+    df = degrees_of_freedom(groups.sums(np.ones(n)), 1.0)
     noise = _noise(by_subject, df, draws, rng)
     value, low, high, p_value = _invert(gap, noise, np.asarray(alphas))
     return CalibrationError(

@@ -57,15 +57,19 @@ def variance(contribution: Floats) -> float:
     return float((contribution**2).sum() * (g / (g - 1))) if g > 1 else 0.0
 
 
-def degrees_of_freedom(sizes: Floats) -> float:
+def degrees_of_freedom(sizes: Floats, design_effect: float) -> float:
     """Return the degrees of freedom of a variance that subjects of these sizes give.
 
-    A few large subjects carry most of the squared terms, so that the estimate is as shaky
-    as one from fewer subjects: (sum of squares)^2 / sum of fourth powers, less one, is
-    Satterthwaite's count under equal variances per case.
+    A few large subjects carry much of the variance, so that its estimate is as shaky as one
+    from fewer subjects. With intra-subject correlation rho a subject of size s carries
+    c = s (1 + (s - 1) rho), and Satterthwaite's count is (sum c)^2 / sum c^2, less one; rho
+    is the one that explains the design effect. Subjects without cases have size 0.
     """
-    squares = sizes.astype(np.float64) ** 2
-    return max(float(squares.sum() ** 2 / (squares**2).sum()) - 1.0, 1.0)
+    total = sizes.sum()
+    excess = float((sizes**2).sum() / total) - 1.0
+    rho = float(np.clip((design_effect - 1.0) / excess, 0.0, 1.0)) if excess > 0 else 0.0
+    carried = sizes * (1.0 + (sizes - 1.0) * rho)
+    return max(float(carried.sum() ** 2 / (carried**2).sum()) - 1.0, 1.0)
 
 
 def effective_subjects(sizes: Floats) -> float:

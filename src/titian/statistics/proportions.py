@@ -86,10 +86,9 @@ def effective_size(outcome: Floats, groups: Clustering) -> tuple[float, float]:
     """
     n = len(outcome)
     sizes = groups.sums(np.ones(n))
-    df = degrees_of_freedom(sizes)
     value = float(outcome.mean())
     spread = value * (1 - value)
     if spread == 0.0 or groups.subjects == 1:
         return effective_subjects(sizes), np.inf
-    by_subject = variance(groups.sums(outcome - value) / n)
-    return float(np.clip(spread / by_subject if by_subject > 0 else n, 1.0, n)), df
+    effect = max(variance(groups.sums(outcome - value) / n) * n / spread, 1.0)
+    return max(n / effect, 1.0), degrees_of_freedom(sizes, effect)

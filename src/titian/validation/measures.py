@@ -69,7 +69,7 @@ def measure_all(
         positive: name of the positive class; None for more than two classes.
         label: the label column, which names the class in a subgroup.
         alpha: one minus the coverage of the intervals to show.
-        seed: of the bootstrap's draws; each row has a generator of its own, so that a row
+        seed: of the simulated draws; each row has a generator of its own, so that a row
             does not depend on which others are measured.
 
     Returns:
@@ -184,22 +184,20 @@ def _auc(cases: Cases, place: int, alphas: Sequence[float], _: np.random.Generat
 
 
 def _average_precision(
-    cases: Cases, place: int, alphas: Sequence[float], rng: np.random.Generator
+    cases: Cases, place: int, alphas: Sequence[float], _: np.random.Generator
 ) -> Estimate:
     return statistics.average_precision(
-        cases.scores[:, place], cases.label == place, cases.subject, alphas=alphas, rng=rng
+        cases.scores[:, place], cases.label == place, cases.subject, alphas=alphas
     )
 
 
 def _brier(
-    cases: Cases, place: int, alphas: Sequence[float], rng: np.random.Generator
+    cases: Cases, place: int, alphas: Sequence[float], _: np.random.Generator
 ) -> Estimate:
     if len(cases.classes) == 2:
-        error = (cases.scores[:, place] - (cases.label == place)) ** 2
-        return statistics.mean(error, cases.subject, alphas=alphas, rng=rng)
-    truth = cases.label[:, None] == np.arange(len(cases.classes))
-    error = ((cases.scores - truth) ** 2).sum(axis=1)
-    return statistics.mean(error, cases.subject, alphas=alphas, rng=rng, upper=2.0)
+        label = (cases.label == place).astype(np.int64)
+        return statistics.brier(cases.scores[:, place], label, cases.subject, alphas=alphas)
+    return statistics.brier(cases.scores, cases.label, cases.subject, alphas=alphas)
 
 
 def _calibration(
@@ -332,7 +330,7 @@ def _measures() -> Iterator[Measure]:
         denominator="cases",
         range=(0.0, 1.0),
         better="higher",
-        method="BCa bootstrap by subject",
+        method="infinitesimal jackknife by subject on the logit scale",
         source="Su, Yuan and Zhu, ICTIR (2015) 349-352",
         scope=Scope.CLASS,
         compute=_average_precision,
@@ -344,7 +342,7 @@ def _measures() -> Iterator[Measure]:
         denominator="cases",
         range=(0.0, 2.0),
         better="lower",
-        method="BCa bootstrap by subject",
+        method="Student's t by subject on the log scale, with a modelled floor",
         source="Brier, Mon. Weather Rev. 78 (1950) 1-3",
         scope=Scope.ALL,
         compute=_brier,
