@@ -56,7 +56,9 @@ def print_outcome(out: Console, outcome: RunOutcome) -> None:
     out.print()
     if outcome.verdicts:
         out.print(verdict_table(outcome.verdicts))
-        out.print(_counts(outcome.verdicts))
+        _print_notes(out, outcome.verdicts)
+        out.print()
+        out.print(_counts(outcome.verdicts), style="bold")
     else:
         out.print("The project names no requirements, so there is nothing to judge.")
     _print_findings(out, outcome.findings)
@@ -86,25 +88,29 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
     table = Table(title="Verdicts", title_justify="left", box=None, pad_edge=False)
     table.add_column("id", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("requirement")
-    table.add_column("group")
+    table.add_column("requirement", overflow="fold")
+    table.add_column("group", overflow="fold")
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("interval", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
-    table.add_column("note")
     for row in verdicts:
         sign, style = _SIGNS[row.verdict]
+        counted = is_count(row)
         table.add_row(
             Text(row.id),
             Text(f"{sign} {row.verdict.value}", style),
             Text(f"{row.measure} {row.bound}"),
             Text(group_words(row)),
-            number(row.value),
-            interval(row.low, row.high),
+            number(row.value, count=counted),
+            "" if counted else interval(row.low, row.high),
             "" if row.n is None else f"{row.n:,}",
-            Text(_note(row), "dim"),
         )
     return table
+
+
+def is_count(row: Verdict) -> bool:
+    """Say whether a row counts findings: their codes have a dot, measures none."""
+    return "." in row.measure
 
 
 def group_words(row: Verdict) -> str:
@@ -114,11 +120,11 @@ def group_words(row: Verdict) -> str:
     return ", ".join(f"{column} = {value}" for column, value in row.subgroup.items())
 
 
-def number(value: float | None) -> str:
-    """Return a value with three decimals, a count as it is, a missing one as ``-``."""
+def number(value: float | None, *, count: bool = False) -> str:
+    """Return a measure with three decimals, a count as a whole number, ``-`` for none."""
     if value is None:
         return "-"
-    return f"{value:.0f}" if value > 1 and float(value).is_integer() else f"{value:.3f}"
+    return f"{value:,.0f}" if count else f"{value:.3f}"
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -126,17 +132,23 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
+def _print_notes(out: Console, verdicts: Sequence[Verdict]) -> None:
+    """Print why rows are not shown, what would settle them, and the corrected intervals."""
+    noted = [(row, words) for row in verdicts if (words := _note(row))]
+    if noted:
+        out.print()
+    for row, words in noted:
+        name = row.id if not row.subgroup else f"{row.id}, {group_words(row)}"
+        out.print(Text.assemble((f"{name}: ", "bold"), f"{words}."))
+
+
 def _note(row: Verdict) -> str:
     words = [row.reason] if row.reason else []
     if row.more_cases is not None:
         words.append(f"about {row.more_cases:,} more cases would settle it")
-    if (
-        row.adjusted_low is not None
-        and row.adjusted_alpha is not None
-        and ((row.adjusted_low, row.adjusted_high) != (row.low, row.high))
-    ):
-        corrected = interval(row.adjusted_low, row.adjusted_high)
-        words.append(f"corrected for its family: {corrected}")
+    adjusted = (row.adjusted_low, row.adjusted_high)
+    if row.adjusted_alpha is not None and adjusted not in ((None, None), (row.low, row.high)):
+        words.append(f"corrected for its family {interval(*adjusted)}")
     return "; ".join(words)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -140,20 +141,36 @@ def test_the_document_has_the_promised_keys():
 
 
 def test_the_table_says_every_verdict_in_words():
-    text = printed(outcome(MET, NOT_MET, NOT_SHOWN, COUNT))
-    lines = text.splitlines()
-    row = {line.split()[0]: line for line in lines if line[:1] == "R"}
-    assert "+ met" in row["R1"]
-    assert "auc >= 0.75" in row["R1"]
-    assert "0.850 to 0.950" in row["R1"]
-    assert "x not met" in row["R2"]
-    assert "age = [40,65)" in row["R2"], "bands are no markup"
-    assert "1,234" in row["R2"]
-    assert "0.280 to 0.530" in text
-    assert "? not shown" in row["R3"]
-    assert "3 positives" in text
-    assert "data.subject_leak <= 0" in row["R4"]
-    assert "1 met, 2 not met, 1 not shown." in lines
+    lines = printed(outcome(MET, NOT_MET, NOT_SHOWN, COUNT), width=120).splitlines()
+    assert [" ".join(line.split()) for line in lines[1:13]] == [
+        "Verdicts",
+        "id verdict requirement group value interval n",
+        "R1 + met auc >= 0.75 all 0.900 0.850 to 0.950 120",
+        "R2 x not met sensitivity >= 0.70 age = [40,65) 0.400 0.300 to 0.500 1,234",
+        "R3 ? not shown sensitivity >= 0.70 sex = X - 3",
+        "R4 x not met data.subject_leak <= 0 all 2",
+        "",
+        "R2, age = [40,65): corrected for its family 0.280 to 0.530.",
+        "R3, sex = X: 3 positives, fewer than min_count 30.",
+        "",
+        "1 met, 2 not met, 1 not shown.",
+        "",
+    ]
+
+
+def test_a_narrow_terminal_cuts_nothing_off():
+    long = replace(MET, measure="expected_calibration_error", bound="<= 0.08")
+    text = printed(outcome(long, NOT_MET, findings=()), width=60)
+    assert "…" not in text
+    assert "0.850 to 0.950" in text
+
+
+def test_what_would_settle_a_row_is_said():
+    row = replace(NOT_SHOWN, more_cases=1200)
+    assert (
+        "R3, sex = X: 3 positives, fewer than min_count 30; about 1,200 more cases would "
+        "settle it." in printed(outcome(row))
+    )
 
 
 def test_errors_come_before_warnings_and_notes():
