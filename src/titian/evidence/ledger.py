@@ -199,7 +199,9 @@ class Ledger:
     def _refresh(self) -> None:
         raw = self._store.read("head", 0, self._store.size("head"))
         if not raw:
-            self._head = _Head()
+            if any(self._store.size(name) for name in _Head().lengths):
+                raise _damage("the file head is missing")
+            self._write_head(_Head())  # so that from now on a missing head is damage
             return
         try:
             self._head = _Head(**verify.parse(raw, exact=True))
@@ -253,9 +255,12 @@ class Ledger:
         for name in parts:
             self._store.sync(name)
         new = _Head(size=position, bytes=end, root=root.hex())
-        fields = {"size": new.size, "bytes": new.bytes, "root": new.root}
+        self._write_head(new)
+
+    def _write_head(self, head: _Head) -> None:
+        fields = {"size": head.size, "bytes": head.bytes, "root": head.root}
         self._store.replace("head", verify.canonical(fields))
-        self._head = new
+        self._head = head
 
     def _peaks(self, size: int) -> list[bytes]:
         """Return the roots of the complete subtrees that `size` entries fall into."""
