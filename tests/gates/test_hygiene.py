@@ -18,7 +18,7 @@ def test_the_repository_is_clean() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "fault"),
     [
-        ("a.md", "see /" + "home/somebody/data\n", "line 1: a path of one machine"),
+        ("a.md", "see /" + "home/somebody/data\n", "line 1: a path of one person"),
         ("a.py", "x = 1\ny = '/" + "root/x'\n", "line 2: a path of one machine"),
         (
             "a.pem",
