@@ -25,6 +25,8 @@ from titian.dataset.picture import (
     require_pixels,
 )
 
+PNG_END = b"IEND\xaeB`\x82"
+
 __all__ = ["Picture", "Pixels", "UnreadableImageError", "decode", "read_bytes", "read_image"]
 
 
@@ -88,6 +90,10 @@ def decode(data: bytes, *, name: str) -> Picture:
 
 def _decode_raster(data: bytes, *, name: str) -> Picture:
     from PIL import Image, ImageOps
+
+    if data.startswith(b"\x89PNG") and PNG_END not in data:
+        # Pillow is content when the last row of pixels is there; a whole file has an end.
+        raise UnreadableImageError("T-D041", name, "the PNG file is cut short")
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
