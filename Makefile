@@ -86,9 +86,10 @@ test-all: $(VENV)/.all  ## Run all tests: also kills, clusters and browsers.
 	@$(BIN)/pytest -n $(JOBS) -m "not slow"
 	@$(BIN)/pytest -m slow
 
-lint: $(VENV)/.test  ## Check style, format and the direction of imports.
+lint: $(VENV)/.test  ## Check style, format, spelling and the direction of imports.
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+	@$(BIN)/typos
 	@$(BIN)/lint-imports
 
 fix: $(VENV)/.test  ## Mend what ruff can mend.
