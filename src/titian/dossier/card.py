@@ -157,7 +157,7 @@ def _headline(evidence: Evidence) -> Iterator[tuple[Cell, ...]] | list[tuple[Cel
             rows.append(
                 (
                     statement.at(f"{pointer}/name", form="code"),
-                    statement.at(f"{pointer}/value"),
+                    statement.at(f"{pointer}/value", form="decimal"),
                     _interval(statement, pointer, item),
                     statement.at(f"{pointer}/n", form="count"),
                     statement.at(f"{pointer}/method") if item["method"] else "—",
@@ -172,7 +172,7 @@ def _headline(evidence: Evidence) -> Iterator[tuple[Cell, ...]] | list[tuple[Cel
 
 def _measured(statement: StatementRef) -> Iterator[tuple[Cell, ...]]:
     for pointer, item in statement.items("measurements"):
-        form = "count" if item["unit"] == "count" else "auto"
+        form = {"count": "count", "1": "decimal"}.get(item["unit"], "auto")
         word = "method" if item["method"] or not item["reason"] else "reason"
         yield (
             statement.at(f"{pointer}/name", form="code"),
@@ -189,7 +189,9 @@ def _interval(statement: StatementRef, pointer: str, item: Mapping[str, Any]) ->
     if not item["intervals"]:
         return "—" if item["value"] is not None and not item["reason"] else "not shown"
     first = f"{pointer}/intervals/0"
-    return (statement.at(f"{first}/low"), "\u00a0to\u00a0", statement.at(f"{first}/high"))
+    form = "decimal" if item["unit"] == "1" else "auto"
+    low, high = (statement.at(f"{first}/{end}", form=form) for end in ("low", "high"))
+    return (low, "\u00a0to\u00a0", high)
 
 
 def _settings(statement: StatementRef) -> Iterator[tuple[str, Cell]]:

@@ -219,7 +219,7 @@ def _bound(need: Requirement | None) -> float | None:
 
 
 def _form(need: Requirement | None) -> str:
-    return "count" if need is not None and need.finding is not None else "auto"
+    return "count" if need is not None and need.finding is not None else "decimal"
 
 
 def _strip(
@@ -260,8 +260,8 @@ def _interval(
         return "—"
     bound = _bound(need)
     ends: tuple[Ref, Ref] = (
-        verdict.at(f"{pointer}/{prefix}low", beside=bound),
-        verdict.at(f"{pointer}/{prefix}high", beside=bound),
+        verdict.at(f"{pointer}/{prefix}low", form="decimal", beside=bound),
+        verdict.at(f"{pointer}/{prefix}high", form="decimal", beside=bound),
     )
     if item[f"{prefix}low"] is None or item[f"{prefix}high"] is None:
         return ends[0]

@@ -138,7 +138,11 @@ def _numbers(statement: StatementRef, pointer: str, figure: Figure) -> Table | N
                         statement.at(f"{pointer}/rows/{row}/group"),
                         statement.at(f"{pointer}/rows/{row}/label"),
                         *(
-                            statement.at(f"{pointer}/rows/{row}/{name}", beside=figure.bound)
+                            statement.at(
+                                f"{pointer}/rows/{row}/{name}",
+                                form="decimal",
+                                beside=figure.bound,
+                            )
                             for name in ("value", "low", "high")
                         ),
                         statement.at(f"{pointer}/rows/{row}/n", form="count"),

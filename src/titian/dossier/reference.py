@@ -66,7 +66,8 @@ class Ref:
     Attributes:
         statement: the statement's digest.
         pointer: JSON pointer into it.
-        form: how it is printed: ``auto``, ``count``, ``exact`` (every digit),
+        form: how it is printed: ``auto``, ``count``, ``decimal`` (three decimals, though
+            JSON has no point in a whole number), ``exact`` (every digit),
             ``level`` (two digits), ``mark`` (a verdict or a severity), ``caught`` (a
             control's outcome) or ``code``.
         beside: a bound that the number is read against; it is printed with as many
@@ -158,7 +159,7 @@ def number_text(value: float, *, form: str = "auto", beside: float | None = None
 
     A small number keeps two significant digits, so that nothing but zero looks like zero.
     """
-    if form == "count" or (isinstance(value, int) and form != "exact"):
+    if form == "count" or (isinstance(value, int) and form not in {"exact", "decimal"}):
         return _grouped(f"{value:,.0f}")
     if form == "level":
         return f"{value:.2g}"

@@ -40,7 +40,8 @@ def write_dossier(
         version: Titian's version.
         verdict_statement: digest of the verdict stage's statement; None takes the last
             statement of a stage named ``verdict``.
-        cases_file: table of cases, shipped only if the project allows it.
+        cases_file: table of cases, shipped as ``cases.parquet`` only if the project
+            allows it.
 
     Raises:
         InputError: T-R005, no statement holds the verdicts.
@@ -57,7 +58,7 @@ def write_dossier(
     text = json.dumps(components, indent=1, sort_keys=True, ensure_ascii=False)
     (folder / "mlbom.cdx.json").write_text(text + "\n", encoding="utf-8")
     if cases_file is not None and project.dossier.cases:
-        shutil.copyfile(cases_file, folder / f"cases{cases_file.suffix}")
+        shutil.copyfile(cases_file, folder / "cases.parquet")
 
 
 def _verdict(evidence: Evidence, digest: str | None) -> StatementRef:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from titian.dossier.reference import NOT_SHOWN, number_text
 from titian.dossier.svg.axis import Axis
 from titian.dossier.svg.canvas import LINE_PX, Canvas, Palette, text_width, wrap
+from titian.dossier.svg.columns import draw_columns, suits_columns
 from titian.values import BarFigure
 
 WIDTH = 460.0
@@ -15,6 +16,8 @@ _GAP = 12.0
 def draw_bar(figure: BarFigure, palette: Palette, uid: str) -> str:
     """Draw one bar per category and series, its number at its end."""
     canvas = Canvas(palette, uid)
+    if suits_columns(figure):
+        return draw_columns(canvas, figure, width=WIDTH, first=_legend(canvas, figure))
     left = min(
         max((text_width(name) for name in figure.categories), default=0.0) + 14, WIDTH * 0.4
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import count, groupby
 
 from titian.dossier.reference import NOT_SHOWN
 from titian.dossier.svg.axis import Axis, extent
@@ -42,7 +42,7 @@ def draw_line(figure: LineFigure, palette: Palette, uid: str) -> str:
     y = Axis(low=ys[0], high=ys[1], start=top + height, end=top)
     bottom = _frame(canvas, figure, x, y)
     canvas.clip(left - 5, top - 5, WIDTH - left - _RIGHT + 10, height + 10)
-    for at, series in enumerate(figure.series):
+    for at, series in _numbered(figure.series):
         _series(canvas, series, at, x, y)
     canvas.unclip()
     if not any(value is not None for series in figure.series for value in series.y):
@@ -82,7 +82,7 @@ def _legend(canvas: Canvas, series: tuple[Series, ...]) -> float:
     if len(series) < 2 and not any(item.style == "reference" for item in series):
         return 0.0
     x, y = 4.0, 12.0
-    for at, item in enumerate(series):
+    for at, item in _numbered(series):
         label = item.label
         if not any(value is not None for value in item.y):
             label += f" ({NOT_SHOWN})"
@@ -97,6 +97,12 @@ def _legend(canvas: Canvas, series: tuple[Series, ...]) -> float:
         if len(lines) > 1:
             x, y = WIDTH, y + LINE_PX * (len(lines) - 1)
     return y + 10
+
+
+def _numbered(series: tuple[Series, ...]) -> list[tuple[int, Series]]:
+    """Number the curves; reference lines have a look of their own and take no number."""
+    numbers = count()
+    return [(0 if item.style == "reference" else next(numbers), item) for item in series]
 
 
 def _sample(canvas: Canvas, item: Series, at: int, x: float, y: float) -> None:
