@@ -51,12 +51,17 @@ def console(*, error: bool = False) -> Console:
     """Return a console that knows whether a person, a pipe or a file is listening."""
     from rich.console import Console
 
+    class PipedConsole(Console):
+        def on_broken_pipe(self) -> None:
+            # Exit code 1 would say that a requirement is not met; the guard knows better.
+            raise BrokenPipeError
+
     stream = sys.stderr if error else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
         # A terminal that cannot show a sign gets a question mark, not a crash.
         stream.reconfigure(errors="replace")
     width = None if stream.isatty() else PIPE_WIDTH_CHARACTERS
-    return Console(file=stream, width=width, highlight=False, soft_wrap=False)
+    return PipedConsole(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
 @contextlib.contextmanager
