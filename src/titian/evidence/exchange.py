@@ -71,7 +71,7 @@ def admit(ledger: Ledger, data: bytes, *, trusted: Sequence[bytes] = ()) -> Admi
         )
     if problems:
         raise CheckFailed(*problems)
-    present = {verify.leaf_hash(ledger.envelope(index)) for index in range(len(ledger))}
+    present = set(map(verify.leaf_hash, ledger.envelopes()))
     new = [e.envelope for e in part.entries if verify.leaf_hash(e.envelope) not in present]
     admitted = ledger.append(new, public_keys=part.keys.values())
     return Admission(

@@ -12,11 +12,12 @@ docs/decisions/0002-ledger-storage.md.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from titian.errors import CheckFailed, EnvironmentFault, Problem
 from titian.evidence import verify
@@ -28,6 +29,7 @@ from titian.values import JsonValue
 
 HASH_BYTES = 32
 END_BYTES = 8
+READ_ENTRIES = 4096  # at a time, when all are read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,21 +154,17 @@ class Ledger:
         """Return the envelope at `index`, exactly as appended."""
         self._check_index(index)
         start, end = self._end(index - 1), self._end(index)
+        if not start <= end <= self._head.bytes:
+            raise _damage(f"the file ends is not in order at entry {index}")
         return self._store.read("entries", start, end - start)
 
     def entry(self, index: int) -> Entry:
         """Return the statement at `index`; its signature is not checked here."""
-        try:
-            payload, signer = peek(self.envelope(index))
-            statement = verify.parse(payload)
-        except (ValueError, KeyError, TypeError, IndexError):
-            raise _damage(f"entry {index} is not an envelope") from None
-        digest = hashlib.sha256(payload).hexdigest()
-        return Entry(index=index, digest=digest, statement=statement, key_id=signer)
+        return _entry(index, self.envelope(index))
 
     def statements(self) -> Iterator[Entry]:
         """Yield every entry, oldest first; signatures are not checked here."""
-        return map(self.entry, range(len(self)))
+        return itertools.starmap(_entry, enumerate(self.envelopes()))
 
     def public_keys(self) -> dict[str, bytes]:
         """Return the raw public keys that the ledger knows, by key id."""
@@ -186,15 +184,47 @@ class Ledger:
         """Return the proof that the first `old` entries are the beginning of the log."""
         return consistency_proof(old, self._checked(new), self._node)
 
+    def envelopes(self) -> Iterator[bytes]:
+        """Yield every envelope, oldest first, reading thousands at a time."""
+        for part in self._parts():
+            yield from part
+
     def check(self) -> None:
-        """Hash every entry again and compare the root.
+        """Hash everything again: every entry and every inner node up to the root.
 
         Raises:
-            CheckFailed: T-E020 an entry was changed, naming the first.
+            CheckFailed: T-E020 something was changed, naming the first entry concerned.
         """
-        for index in range(len(self)):
-            if verify.leaf_hash(self.envelope(index)) != self._node(0, index):
+        peaks: list[bytes] = []
+        start = 0
+        for part in self._parts():
+            hashes = _grow(peaks, start, part)
+            place = HASH_BYTES * _completed(start)
+            if hashes != self._store.read("hashes", place, len(hashes)):
+                self._name_changed_entry(start, part)
+            start += len(part)
+
+    def _parts(self) -> Iterator[list[bytes]]:
+        begin = 0
+        for start in range(0, len(self), READ_ENTRIES):
+            count = min(READ_ENTRIES, len(self) - start)
+            raw = self._store.read("ends", END_BYTES * start, END_BYTES * count)
+            if len(raw) != END_BYTES * count:
+                raise _damage(f"the file ends ends before entry {start + count - 1}")
+            ends = struct.unpack(f"<{count}Q", raw)
+            bounds = (begin, *ends, self._head.bytes)
+            if any(after < before for before, after in itertools.pairwise(bounds)):
+                raise _damage(f"the file ends is not in order after entry {start}")
+            data = self._store.read("entries", begin, ends[-1] - begin)
+            places = itertools.pairwise(end - begin for end in (begin, *ends))
+            yield [data[left:right] for left, right in places]
+            begin = ends[-1]
+
+    def _name_changed_entry(self, start: int, part: Sequence[bytes]) -> NoReturn:
+        for index, envelope in enumerate(part, start):
+            if verify.leaf_hash(envelope) != self._node(0, index):
                 raise _damage(f"entry {index} does not have the hash it was appended with")
+        raise _damage(f"an inner hash over entries from {start} on was changed")
 
     def _refresh(self) -> None:
         raw = self._store.read("head", 0, self._store.size("head"))
@@ -231,31 +261,24 @@ class Ledger:
 
     def _write(self, envelopes: Sequence[bytes]) -> None:
         head = self._head
-        ends, hashes = bytearray(), bytearray()
-        end, position = head.bytes, head.size
+        lengths = itertools.accumulate(map(len, envelopes), initial=head.bytes)
+        ends = list(lengths)[1:]
         peaks = self._peaks(head.size)
-        for envelope in envelopes:
-            end += len(envelope)
-            ends += struct.pack("<Q", end)
-            value = verify.leaf_hash(envelope)
-            hashes += value
-            carry = position
-            while carry & 1:
-                value = verify.node_hash(peaks.pop(), value)
-                hashes += value
-                carry >>= 1
-            peaks.append(value)
-            position += 1
+        hashes = _grow(peaks, head.size, envelopes)
         root = peaks[-1]
         for peak in reversed(peaks[:-1]):
             root = verify.node_hash(peak, root)
-        parts = {"entries": b"".join(envelopes), "ends": bytes(ends), "hashes": bytes(hashes)}
+        parts = {
+            "entries": b"".join(envelopes),
+            "ends": struct.pack(f"<{len(ends)}Q", *ends),
+            "hashes": hashes,
+        }
         for name, data in parts.items():
             self._store.write(name, head.lengths[name], data)
         for name in parts:
             self._store.sync(name)
-        new = _Head(size=position, bytes=end, root=root.hex())
-        self._write_head(new)
+        size = head.size + len(envelopes)
+        self._write_head(_Head(size=size, bytes=ends[-1], root=root.hex()))
 
     def _write_head(self, head: _Head) -> None:
         fields = {"size": head.size, "bytes": head.bytes, "root": head.root}
@@ -297,6 +320,30 @@ class Ledger:
         if not 0 <= size <= len(self):
             raise IndexError(f"size {size} of a ledger of {len(self)}")
         return size
+
+
+def _entry(index: int, envelope: bytes) -> Entry:
+    try:
+        payload, signer = peek(envelope)
+        statement = verify.parse(payload)
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise _damage(f"entry {index} is not an envelope") from None
+    digest = hashlib.sha256(payload).hexdigest()
+    return Entry(index=index, digest=digest, statement=statement, key_id=signer)
+
+
+def _grow(peaks: list[bytes], size: int, envelopes: Sequence[bytes]) -> bytes:
+    """Append to the tree of `size` leaves: change its peaks, return the hashes completed."""
+    hashes = []
+    for place, envelope in enumerate(envelopes, size):
+        value = verify.leaf_hash(envelope)
+        hashes.append(value)
+        while place & 1:
+            value = verify.node_hash(peaks.pop(), value)
+            hashes.append(value)
+            place >>= 1
+        peaks.append(value)
+    return b"".join(hashes)
 
 
 def _completed(size: int) -> int:

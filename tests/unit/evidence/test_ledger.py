@@ -251,6 +251,37 @@ def test_a_changed_entry_is_found_and_named(tmp_path):
     )
 
 
+@pytest.mark.parametrize("place", range(10))
+def test_a_changed_hash_is_found_by_the_check_or_on_opening(tmp_path, place):
+    Ledger.open(tmp_path).append(leaves(6))
+    data = bytearray((tmp_path / "hashes").read_bytes())
+    assert len(data) == 10 * 32
+    data[32 * place] ^= 1
+    (tmp_path / "hashes").write_bytes(data)
+    with pytest.raises(CheckFailed, match=r"^T-E020: the ledger is damaged: "):
+        Ledger.open(tmp_path).check()
+
+
+@pytest.mark.parametrize("byte", range(0, 48, 3))
+def test_changed_ends_are_found_by_the_check_or_on_opening(tmp_path, byte):
+    Ledger.open(tmp_path).append(leaves(6))
+    data = bytearray((tmp_path / "ends").read_bytes())
+    data[byte] ^= 1
+    (tmp_path / "ends").write_bytes(data)
+    with pytest.raises(CheckFailed, match=r"^T-E020: the ledger is damaged: "):
+        Ledger.open(tmp_path).check()
+    with pytest.raises(CheckFailed, match=r"^T-E020: the ledger is damaged: "):
+        list(Ledger.open(tmp_path).statements())
+
+
+def test_a_long_ledger_is_read_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("titian.evidence.ledger.READ_ENTRIES", 7)
+    ledger = Ledger.open(tmp_path)
+    ledger.append(leaves(40))
+    ledger.check()
+    assert list(ledger.envelopes()) == leaves(40)
+
+
 def test_a_changed_root_is_found_on_opening(tmp_path):
     Ledger.open(tmp_path).append(leaves(6))
     data = bytearray((tmp_path / "hashes").read_bytes())
