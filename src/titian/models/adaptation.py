@@ -183,14 +183,11 @@ def adapt(
 
     entry = "image" if ports.channels else "numbers"
     value = entry
-    if _taken(graph, entry) and ports.entry.name != entry:
-        _rename(graph, entry, f"{_PREFIX}inner_{entry}")
-    if ports.entry.name == entry:
-        _rename(graph, entry, f"{_PREFIX}entry")
-    inner = f"{_PREFIX}entry" if ports.entry.name == entry else ports.entry.name
-    if _taken(graph, "probabilities"):
-        _rename(graph, "probabilities", f"{_PREFIX}scores")
-    left = f"{_PREFIX}scores" if ports.exit.name == "probabilities" else ports.exit.name
+    inner, left = f"{_PREFIX}entry", f"{_PREFIX}exit"
+    _rename(graph, ports.entry.name, inner)
+    _rename(graph, ports.exit.name, left)
+    for name in (entry, "probabilities"):
+        _rename(graph, name, f"{_PREFIX}inner_{name}")
     low, high = value_range
     if ports.channels and (low, high) != (0.0, 1.0):
         width = constant(front, np.asarray(high - low, np.float32))
@@ -287,12 +284,6 @@ def _producer(model: Any, name: str) -> str:  # noqa: ANN401 - onnx ships no typ
             return str(node.op_type)
         name = node.input[0]
     return ""
-
-
-def _taken(graph: Any, name: str) -> bool:  # noqa: ANN401 - onnx ships no types
-    return any(name in (*node.input, *node.output) for node in graph.node) or any(
-        value.name == name for value in (*graph.input, *graph.initializer)
-    )
 
 
 def _rename(graph: Any, old: str, new: str) -> None:  # noqa: ANN401 - onnx ships no types

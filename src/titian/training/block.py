@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from titian.errors import InputError, Problem
 from titian.values import Project
@@ -11,7 +10,7 @@ from titian.values import Project
 RECIPES = ("auto", "cnn", "tabular")
 
 #: Enough for the small network to level off; the tune loss usually stops it earlier.
-DEFAULT_EPOCHS = 40
+DEFAULT_EPOCHS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,6 @@ class TrainSettings:
     Attributes:
         recipe: ``cnn`` or ``tabular``.
         positive: positive class; None for an argmax over classes.
-        folder: the table's folder within the data folder; image paths start there.
     """
 
     recipe: str
@@ -49,7 +47,6 @@ class TrainSettings:
     epochs: int
     sensitivity: float | None
     positive: str | None
-    folder: str = "."
 
 
 def configure(project: Project) -> TrainSettings | None:
@@ -74,7 +71,6 @@ def configure(project: Project) -> TrainSettings | None:
         epochs=block.epochs,
         sensitivity=block.sensitivity,
         positive=project.data.positive,
-        folder=str(PurePosixPath(project.data.table).parent),
     )
 
 

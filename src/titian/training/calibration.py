@@ -112,10 +112,12 @@ def choose_threshold(
     ranked_negative = np.sort(scores[~positive])
     missed = np.searchsorted(ranked_positive, candidates, side="left")
     spared = np.searchsorted(ranked_negative, candidates, side="left")
-    sensitivities = 1 - missed / len(ranked_positive)
+    positives, negatives = len(ranked_positive), len(ranked_negative)
     if sensitivity is not None:
-        return float(candidates[np.flatnonzero(sensitivities >= sensitivity)[-1]])
-    youden = sensitivities + spared / len(ranked_negative) - 1
+        reached = 1 - missed / positives >= sensitivity
+        return float(candidates[np.flatnonzero(reached)[-1]])
+    # Youden's index times both counts: whole numbers, so that equals are equal.
+    youden = (positives - missed) * negatives + spared * positives
     return float(candidates[np.argmax(youden)])
 
 

@@ -1,14 +1,16 @@
-"""Where a killed training carries on: one npz file, replaced in one step after each epoch.
+"""Where a killed training carries on: one file, replaced in one step after each epoch.
 
-The file holds plain arrays and JSON, so that reading it runs no code. It names what it
-belongs to; a file of another run, or one that cannot be read, counts as none.
+The file is its own SHA-256 in hex and then an npz of plain arrays and JSON, so that
+reading it runs no code. It names what it belongs to; a file of another run, or one whose
+digest is wrong, counts as none.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FILE_NAME = "checkpoint.npz"
+FILE_NAME = "checkpoint"
+
+_DIGEST_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +63,13 @@ def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     arrays = {"stated": np.frombuffer(json.dumps(stated).encode(), np.uint8)}
     for group in ("weights", "best", "optimizer"):
         arrays |= {f"{group}/{n}": values for n, values in getattr(checkpoint, group).items()}
+    packed = io.BytesIO()
+    np.savez(packed, allow_pickle=False, **arrays)
+    content = packed.getvalue()
     aside = folder / f"{FILE_NAME}.new"
     with aside.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        file.write(hashlib.sha256(content).hexdigest().encode())
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     aside.replace(folder / FILE_NAME)
@@ -70,22 +78,27 @@ def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
 def read_checkpoint(folder: Path, *, belongs_to: str) -> Checkpoint | None:
     """Return the folder's checkpoint, or None where there is none of this run."""
     try:
-        with np.load(folder / FILE_NAME, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        stated = json.loads(arrays.pop("stated").tobytes())
-        checkpoint = Checkpoint(
-            belongs_to=stated["belongs_to"],
-            epoch=stated["epoch"],
-            best_epoch=stated["best_epoch"],
-            train_losses=tuple(stated["train_losses"]),
-            tune_losses=tuple(stated["tune_losses"]),
-            weights=_group(arrays, "weights/"),
-            best=_group(arrays, "best/"),
-            optimizer=_group(arrays, "optimizer/"),
-        )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        whole = (folder / FILE_NAME).read_bytes()
+    except FileNotFoundError:
         return None
-    return checkpoint if checkpoint.belongs_to == belongs_to else None
+    digest, content = whole[:_DIGEST_LENGTH], whole[_DIGEST_LENGTH:]
+    if hashlib.sha256(content).hexdigest().encode() != digest:
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    stated = json.loads(arrays.pop("stated").tobytes())
+    if stated["belongs_to"] != belongs_to:
+        return None
+    return Checkpoint(
+        belongs_to=belongs_to,
+        epoch=stated["epoch"],
+        best_epoch=stated["best_epoch"],
+        train_losses=tuple(stated["train_losses"]),
+        tune_losses=tuple(stated["tune_losses"]),
+        weights=_group(arrays, "weights/"),
+        best=_group(arrays, "best/"),
+        optimizer=_group(arrays, "optimizer/"),
+    )
 
 
 def _group(arrays: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:

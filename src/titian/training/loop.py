@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from titian.errors import EnvironmentFault, Problem
 from titian.training.calibration import Codes, Scores, cross_entropy, softmax
@@ -19,12 +18,14 @@ from titian.training.checkpoint import Checkpoint, read_checkpoint, write_checkp
 from titian.training.network import (
     Pixels,
     Weights,
+    as_tensor,
     augment,
     build_network,
     load_weights,
     logits_of,
     weights_of,
 )
+from titian.training.optimizer import AdamW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Plan:
 
     seed: int
     epochs: int
-    patience: int = 10
+    patience: int = 8
     batch: int = 32
     rate: float = 3e-3
     decay: float = 1e-2
@@ -114,16 +115,14 @@ def train_network(
         weight=torch.from_numpy(class_weights.astype(np.float32))
     )
     network = build_network(classes, seed=plan.seed)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=plan.decay)
+    optimizer = AdamW(list(network.parameters()), decay=plan.decay)
     belongs_to = _fingerprint(train, tune, plan)
     state = read_checkpoint(folder, belongs_to=belongs_to)
     if state is not None:
         load_weights(network, state.weights)
-        _load_optimizer(optimizer, state.optimizer)
+        optimizer.load(state.optimizer)
     while state is None or not _finished(state, plan):
         epoch = 0 if state is None else state.epoch
-        for group in optimizer.param_groups:
-            group["lr"] = plan.rate * 0.5 * (1 + math.cos(math.pi * epoch / plan.epochs))
         train_loss = _epoch(network, optimizer, criterion, train, plan, epoch)
         tune_loss = cross_entropy(softmax(logits_of(network, tune.inputs) + prior), tune.codes)
         if not (math.isfinite(train_loss) and math.isfinite(tune_loss)):
@@ -139,7 +138,7 @@ def train_network(
             tune_losses=(*earlier, tune_loss),
             weights=weights,
             best=weights if better or state is None else state.best,
-            optimizer=_optimizer_arrays(optimizer),
+            optimizer=optimizer.arrays(),
         )
         write_checkpoint(state, folder)
         progress(state.epoch, plan.epochs)
@@ -159,7 +158,7 @@ def _finished(state: Checkpoint, plan: Plan) -> bool:
 
 def _epoch(
     network: Any,  # noqa: ANN401 - torch comes late
-    optimizer: Any,  # noqa: ANN401
+    optimizer: AdamW,
     criterion: Any,  # noqa: ANN401
     train: Part,
     plan: Plan,
@@ -168,39 +167,19 @@ def _epoch(
     import torch
 
     rng = np.random.default_rng([plan.seed, 3, epoch])
+    rate = plan.rate * 0.5 * (1 + math.cos(math.pi * epoch / plan.epochs))
     order = rng.permutation(len(train.codes))
     # A last batch of one case would leave batch normalisation without a spread.
     batches = np.array_split(order, max(1, len(order) // plan.batch))
     network.train()
     total = 0.0
     for batch in batches:
-        inputs = torch.from_numpy(augment(train.inputs[batch], rng))
+        inputs = as_tensor(augment(train.inputs[batch], rng))
         loss = criterion(network(inputs), torch.from_numpy(train.codes[batch]))
-        optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        optimizer.step(rate)
         total += float(loss.detach()) * len(batch)
     return total / len(order)
-
-
-def _optimizer_arrays(optimizer: Any) -> dict[str, npt.NDArray[Any]]:  # noqa: ANN401
-    return {
-        f"{place}/{name}": value.numpy().copy()
-        for place, moments in optimizer.state_dict()["state"].items()
-        for name, value in moments.items()
-    }
-
-
-def _load_optimizer(optimizer: Any, arrays: dict[str, npt.NDArray[Any]]) -> None:  # noqa: ANN401
-    import torch
-
-    state: dict[int, dict[str, Any]] = {}
-    for key, values in arrays.items():
-        place, name = key.split("/")
-        state.setdefault(int(place), {})[name] = torch.from_numpy(values.copy())
-    optimizer.load_state_dict(
-        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
-    )
 
 
 def _fingerprint(train: Part, tune: Part, plan: Plan) -> str:

@@ -76,7 +76,15 @@ def build_network(classes: int, *, seed: int) -> Any:  # noqa: ANN401 - torch co
                 drawn = rng.standard_normal(tuple(layer.weight.shape)) * 0.01
                 layer.weight.copy_(torch.from_numpy(drawn.astype(np.float32)))
                 layer.bias.zero_()
-    return network
+    # torch's own stubs leave this argument out.
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def as_tensor(inputs: Pixels) -> Any:  # noqa: ANN401 - torch comes late
+    """Return a tensor with channels innermost, which convolutions read a third faster."""
+    import torch
+
+    return torch.from_numpy(inputs).to(memory_format=torch.channels_last)
 
 
 def logits_of(network: Any, inputs: Pixels) -> Scores:  # noqa: ANN401 - torch comes late
@@ -91,7 +99,7 @@ def logits_of(network: Any, inputs: Pixels) -> Scores:  # noqa: ANN401 - torch c
     network.eval()
     with torch.inference_mode():
         parts = [
-            network(torch.from_numpy(inputs[start : start + EVALUATION_CASES])).numpy()
+            network(as_tensor(inputs[start : start + EVALUATION_CASES])).numpy()
             for start in range(0, len(inputs), EVALUATION_CASES)
         ]
     return np.concatenate(parts).astype(np.float64)
@@ -120,14 +128,15 @@ def reproducible() -> Iterator[None]:
         import torch
     except ModuleNotFoundError as error:
         raise EnvironmentFault(missing("torch")) from error
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads, strict = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    # `torch.use_deterministic_algorithms` would load the compiler, which takes seconds.
+    torch.set_deterministic_debug_mode("error")
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict)
+        torch.set_deterministic_debug_mode(strict)
 
 
 def missing(library: str) -> Problem:

@@ -39,7 +39,7 @@ def network_graph(
     constants: list[Any] = []
 
     def constant(name: str, values: npt.NDArray[Any]) -> str:
-        constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        constants.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
         return name
 
     def node(operator: str, sources: list[str], target: str, **attributes: Any) -> str:  # noqa: ANN401

@@ -86,7 +86,7 @@ def run(settings: TrainSettings, inputs: Mapping[str, Path], context: Context) -
     classes = class_order(records.label, settings.positive)
     train, tune = divide(records, part, classes)
     make = _make_network if settings.recipe == "cnn" else _make_table
-    made = make(settings, train, tune, classes, inputs["source"] / settings.folder, context)
+    made = make(settings, train, tune, classes, inputs["source"], context)
     threshold = None
     if settings.positive is not None:
         threshold = choose_threshold(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,19 +37,20 @@ REPLAY = Replay(
 class PredictSettings:
     """What the predict stage runs with.
 
-    Attributes:
-        folder: the table's folder within the data folder; image paths start there.
+    It has none: the model says how it is to be used.
     """
 
-    folder: str = "."
 
-
-def configure(project: Project) -> PredictSettings:
+def configure(project: Project) -> PredictSettings:  # noqa: ARG001 - the Stage protocol
     """Every project wants predictions."""
-    return PredictSettings(folder=str(PurePosixPath(project.data.table).parent))
+    return PredictSettings()
 
 
-def run(settings: PredictSettings, inputs: Mapping[str, Path], context: Context) -> StageResult:
+def run(
+    settings: PredictSettings,  # noqa: ARG001 - the Stage protocol
+    inputs: Mapping[str, Path],
+    context: Context,
+) -> StageResult:
     """Answer the tune and test cases with the model that the run admitted or trained."""
     records = read_records(inputs["records"])
     part = read_split(inputs["split"], records.case)
@@ -58,9 +59,7 @@ def run(settings: PredictSettings, inputs: Mapping[str, Path], context: Context)
     cases = records.take(chosen)
     require_known_labels(cases, model)
     if model.card.input == "image":
-        scores = _image_scores(
-            cases, inputs["source"] / settings.folder, inputs["model.fp32"], model, context
-        )
+        scores = _image_scores(cases, inputs["source"], inputs["model.fp32"], model, context)
     else:
         scores = _table_scores(cases, model, context)
     predictions = Predictions(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,6 @@ class AdmitSettings:
     Attributes:
         positive: positive class; None for an argmax over classes.
         images: the project holds images.
-        folder: the table's folder within the data folder; image paths start there.
     """
 
     classes: tuple[str, ...]
@@ -88,7 +87,6 @@ class AdmitSettings:
     columns: tuple[str, ...]
     positive: str | None
     images: bool
-    folder: str = "."
 
 
 def configure(project: Project) -> AdmitSettings | None:
@@ -121,7 +119,6 @@ def configure(project: Project) -> AdmitSettings | None:
         columns=block.columns,
         positive=project.data.positive,
         images=project.data.image is not None,
-        folder=str(PurePosixPath(project.data.table).parent),
     )
 
 
@@ -136,11 +133,11 @@ def run(settings: AdmitSettings, inputs: Mapping[str, Path], context: Context) -
     if any(prop.key == "titian.version" for prop in model.metadata_props):
         card = _own_card(read_card(model), settings)
         _write(with_card(model, card), path)
-        _probe(path, records, inputs["source"] / settings.folder)
+        _probe(path, records, inputs["source"])
     else:
         ports = find_ports(model, images=settings.images, output=settings.output, name=name)
         findings, controls, card = _admit(
-            model, ports, settings, records, inputs["source"] / settings.folder, path, name
+            model, ports, settings, records, inputs["source"], path, name
         )
     _require_labels(records, card, name)
     facts = model_facts(path)
