@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from titian.pipeline.demo import DemoOutcome
     from titian.pipeline.run import RunOutcome
 
-MOST_FINDINGS: Final = 20
-"""How many findings a terminal shows; the dossier shows all."""
+MOST_ALIKE: Final = 3
+"""How many findings of one code a terminal shows; the dossier shows all."""
 
 # A sign, a word and a colour say the same: none is needed to read the others.
 _SIGNS: Final = {
@@ -163,16 +163,21 @@ def _print_findings(out: Console, findings: Sequence[Finding]) -> None:
     if not findings:
         out.print("\nNo findings.")
         return
-    ordered = sorted(findings, key=lambda finding: _SEVERITY_ORDER.index(finding.severity))
     out.print(f"\nFindings ({len(findings)})", style="italic")
-    for finding in ordered[:MOST_FINDINGS]:
-        line = Text.assemble(
-            (f"{finding.severity.value:<8}", _SEVERITY_STYLES[finding.severity]),
-            (finding.code, "bold"),
-            f"  {finding.what}",
-            f" ({finding.where})" if finding.where else "",
-        )
-        out.print(line)
-        out.print(Text(f"        {finding.remedy}", "dim"))
-    if len(ordered) > MOST_FINDINGS:
-        out.print(f"... and {len(ordered) - MOST_FINDINGS} more in the dossier.")
+    by_code: dict[tuple[Severity, str], list[Finding]] = {}
+    for finding in findings:
+        by_code.setdefault((finding.severity, finding.code), []).append(finding)
+    for severity, code in sorted(by_code, key=lambda item: _SEVERITY_ORDER.index(item[0])):
+        alike = by_code[severity, code]
+        for finding in alike[:MOST_ALIKE]:
+            line = Text.assemble(
+                (f"{severity.value:<8}", _SEVERITY_STYLES[severity]),
+                (code, "bold"),
+                f"  {finding.what}",
+                f" ({finding.where})" if finding.where else "",
+            )
+            out.print(line)
+            out.print(Text(f"        {finding.remedy}", "dim"))
+        if len(alike) > MOST_ALIKE:
+            more = len(alike) - MOST_ALIKE
+            out.print(Text(f"        ... and {more:,} more of {code}: see the dossier."))

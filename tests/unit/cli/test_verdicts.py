@@ -179,6 +179,13 @@ def test_errors_come_before_warnings_and_notes():
     assert "A subject stands on two sides [train, test]. (cases 1, 2)" in text
 
 
+def test_many_findings_of_one_code_are_counted():
+    text = printed(outcome(MET, findings=FINDINGS[1:] * 35))
+    assert "Findings (35)" in text
+    assert text.count("A subject stands on two sides") == 3
+    assert "... and 32 more of data.subject_leak: see the dossier." in text
+
+
 def test_the_dossier_is_named_on_one_line_with_the_command_that_checks_it():
     long = outcome(MET, findings=())
     lines = printed(long, width=30).splitlines()
