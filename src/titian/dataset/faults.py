@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from titian.dataset.controls import near_copy
 from titian.dataset.phantom import SCANNERS, PhantomCase, PhantomStudy
-from titian.dataset.ultrasound import draw_lesion, draw_picture
+from titian.dataset.ultrasound import Lesion, draw_lesion, draw_picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,13 @@ def plant_label_giveaway(
 
 def plant_corrupt_file(study: PhantomStudy, *, rng: np.random.Generator) -> PlantedFault:
     """Cut one training image's file in half when it is written."""
-    cut = _pick(study, rng, lambda case: case.fold == "train" and case.picture == 1)
+    # Another fault's cases are left whole, or that fault would go with them.
+    spoken_for = {case.patient for case in study.cases if case.fold == "test"}
+    owners: dict[Lesion, set[int]] = {}
+    for case in study.cases:
+        owners.setdefault(case.lesion, set()).add(case.patient)
+    spoken_for.update(*(patients for patients in owners.values() if len(patients) > 1))
+    cut = _pick(study, rng, lambda case: case.patient not in spoken_for)
     return PlantedFault(
         study=_changed(study, {cut: replace(study.cases[cut], truncated=True)}),
         fault="a corrupt file",

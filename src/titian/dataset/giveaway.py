@@ -3,7 +3,9 @@
 For each column the training cases are divided into five folds by subject; a rule (the class
 most over-represented in the case's bin) is made on four and judged on the fifth. A column
 gives a class away when the rule's balanced accuracy for that class against the rest is at
-least 0.95 and its lower bound at level 1e-4 (Wilson, with subjects as n) at least 0.75.
+least 0.95 and its lower bound at level 1e-4 at least 0.75. The bound joins the Wilson bounds
+of the two proportions, with subjects as n (MOVER, Zou and Donner 2008); some 25 subjects of a
+class are needed before anything can be accused.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from titian.values import Finding, Severity
 ACCUSED_AT = 0.95
 BOUND_AT = 0.75
 LEVEL = 1e-4  # probability of accusing a column whose true balanced accuracy is BOUND_AT
-Z = 3.8906  # standard normal quantile at 1 - LEVEL / 2: one half for each of two proportions
+Z = 3.7190  # standard normal quantile at 1 - LEVEL
 FOLDS = 5
 MOST_BINS = 64
 
@@ -53,7 +55,7 @@ def giveaway_findings(
     records: Records, part: Text, *, rng: np.random.Generator
 ) -> tuple[Finding, ...]:
     """Return one finding for each column that gives a class away on the training side."""
-    train = records.take(part == "train")
+    train = records.take((part == "train") | (part == "tune"))
     return tuple(
         Finding(
             code="data.label_giveaway",
@@ -138,7 +140,7 @@ def _judge(
         column=column,
         label=label,
         balanced_accuracy=(hit + rest) / 2,
-        low=(hit_low + rest_low) / 2,
+        low=(hit + rest) / 2 - math.hypot(hit - hit_low, rest - rest_low) / 2,
     )
 
 

@@ -120,7 +120,7 @@ def fine_structure(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
 
     height, width = (min(length, REDUCED_SIDE) for length in pixels.shape)
     image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
-    small = np.asarray(image.resize((width, height), Image.Resampling.BOX), dtype=np.float64)
+    small = np.asarray(image.resize((width, height), Image.Resampling.BOX), dtype=np.float32)
     sharp, smooth = (
         _crops(height, sigma) @ small @ _crops(width, sigma).T for sigma in FINE_SIGMAS
     )
@@ -129,7 +129,7 @@ def fine_structure(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     rows = stacked.reshape(windows * windows, side * side)
     rows = rows - rows.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(norms < 1e-6, np.inf, norms), dtype=np.float32)
+    return np.asarray(rows / np.where(norms < 1e-4, np.inf, norms), dtype=np.float32)
 
 
 def correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
@@ -148,14 +148,13 @@ def _windows() -> list[tuple[float, float]]:
 
 
 @lru_cache(maxsize=REDUCED_SIDE * 2)
-def _crops(length: int, sigma: float) -> NDArray[np.float64]:
+def _crops(length: int, sigma: float) -> NDArray[np.float32]:
     """Return the matrix that averages every crop of an axis down and blurs it."""
     distance = np.subtract.outer(np.arange(REGISTERED_SIDE), np.arange(REGISTERED_SIDE))
     blur = np.exp(-0.5 * (distance / sigma) ** 2)
     blur /= blur.sum(axis=1, keepdims=True)
-    return np.concatenate(
-        [blur @ _averaging(length, start * length, stop * length) for start, stop in _windows()]
-    )
+    windows = [_averaging(length, start * length, stop * length) for start, stop in _windows()]
+    return np.concatenate([blur @ window for window in windows]).astype(np.float32)
 
 
 def _averaging(length: int, start: float, stop: float) -> NDArray[np.float64]:

@@ -122,7 +122,6 @@ def test_a_bomb_is_refused_from_its_header():
         "T-D043: image 'x.png': its header declares 100,000,000 pixels; the limit is "
         "64,000,000. Replace the file, remove its row, or set data.unreadable to exclude."
     )
-    assert "T-D043" in refusal(bomb.replace(header, header), "x.png")
 
 
 def test_a_dicom_bomb_is_refused_by_its_frames():
@@ -166,14 +165,14 @@ def test_read_image_checks_the_digest(tmp_path):
 
 @pytest.mark.data
 def test_odd_dicom_files_give_an_image_or_a_reason(shared_data):
-    read = 0
+    read, reasons = 0, []
     for path in sorted((shared_data / "dicom").rglob("*")):
         if path.is_dir():
             continue
         try:
             pixels = read_image(path.parent, path.name)
         except UnreadableImageError as error:
-            assert error.reason, path
+            reasons.append(error.reason)
             continue
         assert pixels.ndim == 2
         assert pixels.dtype == np.float32
@@ -181,3 +180,4 @@ def test_odd_dicom_files_give_an_image_or_a_reason(shared_data):
         assert 0 <= pixels.min() <= pixels.max() <= 1
         read += 1
     assert read >= 125
+    assert all(reasons)
