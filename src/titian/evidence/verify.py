@@ -289,16 +289,16 @@ def _json_references(value: object, where: str) -> Iterator[Reference]:
 
 
 class _Page(HTMLParser):
-    """Collects each ``<data value= data-statement= data-pointer=>`` with its line."""
+    """Collects what has ``data-statement`` and ``data-pointer``; ``<data>`` has a value too."""
 
     found: list[Reference]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         names = dict(reversed(attrs))  # like a browser, of two the first
         digest, pointer = names.get("data-statement"), names.get("data-pointer")
-        if tag == "data" and (digest is not None or pointer is not None):
-            where = f"{PAGE} line {self.getpos()[0]}"
-            self.found.append((where, digest, pointer, names.get("value") or ""))
+        if digest is not None or pointer is not None:
+            text = names.get("value") or "" if tag == "data" else None
+            self.found.append((f"{PAGE} line {self.getpos()[0]}", digest, pointer, text))
 
 
 def _check_numbers(name: str, data: bytes, part: LedgerPart) -> Iterator[Fault | str]:
@@ -315,7 +315,7 @@ def _check_numbers(name: str, data: bytes, part: LedgerPart) -> Iterator[Fault |
             continue
         true = canonical(value).decode()  # a page shows text bare and nothing for null
         bare = true if not isinstance(value, str | None) else value or ""
-        if text not in ([true, bare] if name == PAGE else [true, None]):
+        if text not in [true, None, *([bare] if name == PAGE else [])]:
             yield Fault(f"shows {text:.60} where {pointer:.90} says {true:.60}", where)
     yield f"{len(page.found)} numbers lead to their statements"
 

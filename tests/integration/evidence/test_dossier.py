@@ -233,6 +233,8 @@ def test_a_reference_that_leads_elsewhere_or_nowhere_fails(sample, tmp_path, cha
         '<data data-statement="{0}" data-pointer="{1}">',
         '<data value="0.5" data-statement="{0}">',
         '<data value="0.5" data-pointer="{1}">',
+        '<span data-statement="{0}" data-pointer="{1}/x">',
+        '<span data-statement="0{0}" data-pointer="{1}">',
         '<data value="0.4" value="0.5" data-statement="{0}" data-pointer="{1}">',
         '<DATA VALUE="0.4" DATA-STATEMENT="{0}" DATA-POINTER="{1}"/>',
     ],
@@ -255,6 +257,7 @@ def test_a_page_may_show_texts_and_unknown_numbers(sample, tmp_path):
         + f'<data value="annotate" data-statement="{digest}" data-pointer="/predicate/stage">'
         + f'<data value="" data-statement="{digest}" data-pointer="/predicate/site">'
         + f'<data data-statement="{digest}" data-pointer="/predicate/site">'
+        + f'<span data-statement="{digest}" data-pointer="/predicate/site">not shown</span>'
         + '<data value="3">'
     )
     reseal(folder, sample)
