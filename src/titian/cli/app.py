@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from titian import __version__
-from titian.cli import ledger
 from titian.cli.demo import demo
 from titian.cli.guard import GuardedGroup
+from titian.cli.ledger import app as ledger
 from titian.cli.new import new
 from titian.cli.output import write_line
 from titian.cli.run import run
@@ -61,4 +61,4 @@ app.command()(demo)
 app.command()(run)
 app.command()(status)
 app.command()(verify)
-app.add_typer(ledger.app, name="ledger")
+app.add_typer(ledger, name="ledger")

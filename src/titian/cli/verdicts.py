@@ -147,7 +147,9 @@ def _note(row: Verdict) -> str:
     if row.more_cases is not None:
         words.append(f"about {row.more_cases:,} more cases would settle it")
     adjusted = (row.adjusted_low, row.adjusted_high)
-    if row.adjusted_alpha is not None and adjusted not in ((None, None), (row.low, row.high)):
+    # Only an accusation is corrected for its family: beside "met" it would mislead.
+    accused = row.verdict is not VerdictValue.MET and row.adjusted_alpha is not None
+    if accused and adjusted not in ((None, None), (row.low, row.high)):
         words.append(f"corrected for its family {interval(*adjusted)}")
     return "; ".join(words)
 
