@@ -198,7 +198,7 @@ def _settings(statement: StatementRef) -> Iterator[tuple[str, Cell]]:
     """Yield every setting as (path, reference); a list of values stands in one row."""
     yield from _walk(statement, "/predicate/settings", statement.predicate.get("settings"), "")
     if isinstance(statement.predicate.get("seed"), int):
-        yield "seed", statement.at("/predicate/seed", form="exact")
+        yield "seed of the run", statement.at("/predicate/seed", form="exact")
 
 
 def _walk(
