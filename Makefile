@@ -54,7 +54,7 @@ $(VENV)/.all: EXTRAS := train,dicom,dask,ray,bench,docs,dev
 $(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(VENV)/.all: $(VENV)/.torch pyproject.toml constraints.txt
 	@echo "Installing titian[$(EXTRAS)]"
 	@$(uv_install) --editable '.[$(EXTRAS)]'
-	@touch $@
+	@touch $@ $(if $(findstring /.all,$@),$(addprefix $(VENV)/.,demo test bench docs))
 
 $(VENV)/.docs: $(VENV)/.base pyproject.toml constraints.txt
 	@echo "Installing titian[docs]"
@@ -64,7 +64,6 @@ $(VENV)/.docs: $(VENV)/.base pyproject.toml constraints.txt
 ## Targets -----------------------------------------------------------------------------
 
 install: $(VENV)/.all  ## Install everything, all extras and tools, and warm the caches.
-	@touch $(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(VENV)/.docs
 	@echo "[1/4] Compiling the installed modules"
 	@$(BIN)/python -m compileall -q -j $(JOBS) $(VENV)/lib src || true
 	@echo "[2/4] Loading the heavy libraries once"

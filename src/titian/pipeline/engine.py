@@ -151,14 +151,19 @@ class _Cluster:
     def __init__(
         self,
         url: str,
-        workers: int,
+        count: Callable[[], int],
         share: Callable[
             [_Call[Any, Any], Sequence[tuple[int, Any]]], Iterator[tuple[int, Any]]
         ],
     ) -> None:
         self.url = url
-        self.workers = workers
+        self._count = count
         self._share = share
+
+    @property
+    def workers(self) -> int:
+        """How many items can run at once."""
+        return self._count()
 
     def map(
         self,
@@ -181,11 +186,14 @@ class _Cluster:
         return [results[place] for place in range(len(items))]
 
 
+def _processors() -> int:
+    import joblib  # takes 0.2 s, which a run that finds everything cached can do without
+
+    return int(joblib.cpu_count())
+
+
 @contextmanager
 def _local() -> Iterator[Engine]:
-    import joblib
-
-    workers = joblib.cpu_count()
     started = False
 
     def share(
@@ -194,19 +202,20 @@ def _local() -> Iterator[Engine]:
         nonlocal started
         done, begin = 0, time.monotonic()
         while done < len(work) and (
-            workers == 1 or len(work) - done == 1 or time.monotonic() - begin < SERIAL_S
+            time.monotonic() - begin < SERIAL_S or len(work) - done == 1 or _processors() == 1
         ):
             yield call(*work[done])
             done += 1
         if done == len(work):
             return
         started = True
+        import joblib
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
         try:
             # Copy-on-write maps: a function may change its item, here as in one process.
             yield from joblib.Parallel(
-                n_jobs=workers, return_as="generator_unordered", mmap_mode="c"
+                n_jobs=_processors(), return_as="generator_unordered", mmap_mode="c"
             )(joblib.delayed(call)(*pair) for pair in work[done:])
         except BrokenProcessPool as error:
             raise _lost("local", f"{type(error).__name__}") from error
@@ -215,7 +224,7 @@ def _local() -> Iterator[Engine]:
         # loky retires idle processes and starts new ones; nothing is lost by that.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         try:
-            yield _Cluster("local", workers, share)
+            yield _Cluster("local", _processors, share)
         finally:
             if started:
                 from joblib.externals.loky import get_reusable_executor
@@ -268,7 +277,7 @@ def _dask(url: str, host: str, port: int) -> Iterator[Engine]:
         workers = _first_workers(lambda: sum(client.ncores().values()))
         if workers == 0:
             raise _workerless(url)
-        yield _Cluster(url, workers, share)
+        yield _Cluster(url, lambda: workers, share)
     finally:
         client.close(timeout=POLL_S * 4)
 
@@ -318,7 +327,7 @@ def _ray(url: str, host: str, port: int) -> Iterator[Engine]:
         workers = _first_workers(lambda: int(ray.cluster_resources().get("CPU", 0)))
         if workers == 0:
             raise _workerless(url)
-        yield _Cluster(url, workers, share)
+        yield _Cluster(url, lambda: workers, share)
     finally:
         ray.shutdown()
 
