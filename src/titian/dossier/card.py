@@ -29,7 +29,7 @@ _OWN_STAGE = "verdict"  # its settings and counts are the verdict table itself
 def card_section(project: Project, evidence: Evidence) -> Section:
     """Return the model card; what no statement holds is printed as *not shown*."""
     blocks: list[Block] = [Facts(rows=tuple(_facts(project, evidence)))]
-    headline = _headline(evidence)
+    headline = _headline(project, evidence)
     if headline:
         blocks.append(
             Table(
@@ -146,17 +146,19 @@ def _threshold(evidence: Evidence) -> Ref | None:
     return None
 
 
-def _headline(evidence: Evidence) -> Iterator[tuple[Cell, ...]] | list[tuple[Cell, ...]]:
-    """Return a row per known measure of the last statement that holds any."""
+def _headline(project: Project, evidence: Evidence) -> list[tuple[Cell, ...]]:
+    """Return a row per known measure, and per class, of the last statement with any."""
     for statement in reversed(evidence.statements):
         rows: list[tuple[Cell, ...]] = []
         for pointer, item in statement.items("measurements"):
             note = MEASURES.get(item["name"])
-            if note is None or item.get("subgroup"):
+            group = item.get("subgroup") or {}
+            if note is None or not set(group) <= {project.data.label}:
                 continue
+            name = statement.at(f"{pointer}/name", form="code")
             rows.append(
                 (
-                    statement.at(f"{pointer}/name", form="code"),
+                    (name, " ", *subgroup_cell(statement, pointer, group)),
                     statement.at(f"{pointer}/value", form="decimal"),
                     _interval(statement, pointer, item),
                     statement.at(f"{pointer}/n", form="count"),
@@ -172,7 +174,7 @@ def _headline(evidence: Evidence) -> Iterator[tuple[Cell, ...]] | list[tuple[Cel
 
 def _measured(statement: StatementRef) -> Iterator[tuple[Cell, ...]]:
     for pointer, item in statement.items("measurements"):
-        form = {"count": "count", "1": "decimal"}.get(item["unit"], "auto")
+        form = "decimal" if item["intervals"] else "auto"
         word = "method" if item["method"] or not item["reason"] else "reason"
         yield (
             statement.at(f"{pointer}/name", form="code"),
@@ -180,7 +182,7 @@ def _measured(statement: StatementRef) -> Iterator[tuple[Cell, ...]]:
             statement.at(f"{pointer}/value", form=form),
             _interval(statement, pointer, item),
             statement.at(f"{pointer}/n", form="count"),
-            "proportion" if item["unit"] == "1" else statement.at(f"{pointer}/unit"),
+            "—" if item["unit"] == "1" else statement.at(f"{pointer}/unit"),
             statement.at(f"{pointer}/{word}") if item[word] else "—",
         )
 

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from titian.dossier.content import Table
 from titian.dossier.html import render_html
 from titian.dossier.reference import Evidence, StatementRef
 from titian.dossier.review import compose, is_simulated
@@ -343,3 +344,21 @@ def test_pages_that_typst_refuses_are_an_environment_fault(sample, monkeypatch, 
     document = compose(project, evidence, verdict=statements[-1], version="0")
     with pytest.raises(EnvironmentFault, match="T-R006: typst could not set the pages"):
         pdf.render_pdf(document, evidence)
+
+
+def test_model_of_several_classes_has_its_measures_by_class(sample):
+    earlier = sample.road()
+    body = json.loads(json.dumps(earlier[-1].statement))
+    measured = body["predicate"]["measurements"]
+    measured[1]["subgroup"] = {"abnormal": "pneumonia"}
+    earlier[-1] = StatementRef(digest=earlier[-1].digest, statement=body)
+    statements = [*earlier, sample.verdict_of(sample.PROJECT, earlier)]
+    evidence = Evidence(statements)
+    document = compose(sample.PROJECT, evidence, verdict=statements[-1], version="0")
+    card = next(section for section in document.sections if section.id == "card")
+    table = next(block for block in card.blocks if isinstance(block, Table))
+    assert len(table.rows) == 12
+    text = render_html(document, evidence)
+    assert 'abnormal = <data value="pneumonia"' in text
+    verdicts = [row for row in statements[-1].predicate["verdicts"] if row["id"] == "R1"]
+    assert [row["subgroup"] for row in verdicts] == [{"abnormal": "pneumonia"}]
