@@ -28,7 +28,7 @@ from titian.values import Interval
 BY_INVERSION = "debiased, simulated test inverted"
 BY_INVERSION_BY_SUBJECT = "debiased, simulated test inverted, by subject"
 
-FEWEST_BINS = 4
+FEWEST_BINS = 5
 MOST_BINS = 15
 LEAST_DRAWS = 4_000
 """Simulated draws for a single 95 % interval: its tail of 2.5 % then holds 100 of them."""
@@ -84,8 +84,8 @@ def draws_for(alphas: Sequence[float]) -> int:
 
 
 def bins_for(subjects: int) -> int:
-    """Return the number of bins: the cube root of the subjects, from 4 to 15."""
-    return int(min(max(round(subjects ** (1 / 3)), FEWEST_BINS), MOST_BINS))
+    """Return the number of bins: 1.5 times the cube root of the subjects, from 5 to 15."""
+    return int(min(max(round(1.5 * subjects ** (1 / 3)), FEWEST_BINS), MOST_BINS))
 
 
 def equal_mass_bins(score: Floats, bins: int) -> Ints:
@@ -160,7 +160,7 @@ def expected_calibration_error(
     sums = np.bincount(cell, weights=error, minlength=groups.subjects * bins)
     by_subject: Floats = sums.astype(np.float64).reshape(groups.subjects, bins)
     df = degrees_of_freedom(groups.sums(np.ones(n)), 1.0)
-    noise = _noise(by_subject, df, draws, rng)
+    noise = _noise(by_subject, _floor(outcome, place, bins, by_subject), df, draws, rng)
     value, low, high, p_value = _invert(gap, noise, np.asarray(alphas))
     return CalibrationError(
         estimate=Estimate(
@@ -175,11 +175,32 @@ def expected_calibration_error(
     )
 
 
-def _noise(by_subject: Floats, df: float, draws: int, rng: np.random.Generator) -> Floats:
+def _floor(outcome: Bools, place: Ints, bins: int, by_subject: Floats) -> Floats:
+    """Return the least variance of each bin's gap, shape (bins,).
+
+    A bin of rare outcomes may hold none, and then shows no variance at all. One success
+    and one failure are added (Laplace), and the design effect of all bins together.
+    """
+    n = len(outcome)
+    counts = np.bincount(place, minlength=bins)
+    events = np.bincount(place, weights=outcome, minlength=bins)
+    share = (events + 1) / (counts + 2)
+    binomial = counts * share * (1 - share) / n**2
+    seen = float(((by_subject - by_subject.mean(axis=0)) ** 2).sum())
+    centred = outcome - events[place] / counts[place]
+    plain = float((centred**2).sum()) / n**2
+    effect = float(np.clip(seen / plain, 1.0, n / len(by_subject))) if plain > 0 else 1.0
+    return np.asarray(binomial * effect)
+
+
+def _noise(
+    by_subject: Floats, floor: Floats, df: float, draws: int, rng: np.random.Generator
+) -> Floats:
     """Draw noise of the bins' gaps, shape (draws, bins), from the subjects' spread."""
     subjects, bins = by_subject.shape
     centred = by_subject - by_subject.mean(axis=0)
     covariance = centred.T @ centred * (subjects / (subjects - 1))
+    covariance += np.diag(np.maximum(floor - np.diag(covariance), 0.0))
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     student = np.sqrt(df / rng.chisquare(df, size=(draws, 1)))

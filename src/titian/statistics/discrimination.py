@@ -28,10 +28,10 @@ from titian.statistics.proportions import quantile, wilson
 
 DELONG = "DeLong, Wilson form"
 DELONG_BY_SUBJECT = "Obuchowski's DeLong by subject, Wilson form"
-PRIOR_SUBJECTS = 10
+PRIOR_SUBJECTS = 6
 """Weight, in subjects of the smaller class, of the modelled variance beside DeLong's."""
 
-PRIOR_POSITIVES = 20
+PRIOR_POSITIVES = 6
 """Weight, in subjects with positives, of the binomial variance beside the jackknife's."""
 
 JACKKNIFE = "infinitesimal jackknife, logit"

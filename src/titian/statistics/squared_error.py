@@ -3,7 +3,7 @@
 The variance of the errors hangs on few large ones, which a lucky sample lacks just when its
 score is low, so that plain, t and bootstrap intervals all lie below the truth too often. If
 the scores were the true probabilities, the variance would follow from them alone; that
-variance is the floor of the observed one, and the interval is taken on the log scale.
+variance is the floor of the observed one, and the interval has Wilson's form.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from titian.statistics.clusters import (
     variance,
 )
 from titian.statistics.estimate import Estimate, Floats, Ints, intervals_of, unknown
-from titian.statistics.proportions import quantile, wilson
+from titian.statistics.proportions import wilson
 
-STUDENT = "Student t, log scale"
-STUDENT_BY_SUBJECT = "Student t by subject, log scale"
+SCORE = "Wilson form, modelled floor"
+SCORE_BY_SUBJECT = "Wilson form by subject, modelled floor"
 
 
 def brier(
@@ -39,7 +39,7 @@ def brier(
     Returns:
         The value lies in [0, 1] for two classes, in [0, 2] (summed over the classes) for
         more. One subject with several cases: a value without an interval. Errors that are
-        all 0: Wilson's interval, each subject one observation.
+        all 0 or all largest: Wilson's interval, each subject one observation.
     """
     n = len(label)
     if n == 0:
@@ -64,24 +64,30 @@ def brier(
     if groups.subjects < 2:
         return Estimate(value=value, n=n, reason="an interval needs two subjects")
     sizes = groups.sums(np.ones(n))
-    method = STUDENT if groups.single else STUDENT_BY_SUBJECT
-    if value == 0.0:
-        low, high = wilson(0.0, effective_subjects(sizes), alphas)
+    method = SCORE if groups.single else SCORE_BY_SUBJECT
+    if value in (0.0, upper):
+        low, high = wilson(value / upper, effective_subjects(sizes), alphas)
         return Estimate(
-            value=0.0, n=n, intervals=intervals_of(alphas, low, high), method=method
+            value=value,
+            n=n,
+            intervals=intervals_of(alphas, low * upper, high * upper),
+            method=method,
         )
     plain = variance((errors - value) / n)
     found = variance(groups.sums(errors - value) / n)
     effect = max(found / plain, 1.0) if plain > 0.0 else 1.0
     modelled = float(within.mean() + expected.var()) / n
-    spread = max(found, effect * modelled)
+    spread = max(found, effect * modelled, 1e-12)
     df = degrees_of_freedom(sizes, effect)
-    reach = quantile(alphas, df) * np.sqrt(spread) / value
+    # Scaled to [0, 1], no variance exceeds value (1 - value): that ratio is the effective n.
+    scaled = value / upper
+    size = max(scaled * (1 - scaled) * upper**2 / spread, 1.0)
+    low, high = wilson(scaled, size, alphas, df=df)
     return Estimate(
         value=value,
         n=n,
         intervals=intervals_of(
-            alphas, value * np.exp(-reach), np.minimum(value * np.exp(reach), upper)
+            alphas, np.minimum(low * upper, value), np.maximum(high * upper, value)
         ),
         method=method,
     )

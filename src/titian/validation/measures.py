@@ -342,7 +342,7 @@ def _measures() -> Iterator[Measure]:
         denominator="cases",
         range=(0.0, 2.0),
         better="lower",
-        method="Student's t by subject on the log scale, with a modelled floor",
+        method="Wilson's form with the variance by subject, floored by the scores' own",
         source="Brier, Mon. Weather Rev. 78 (1950) 1-3",
         scope=Scope.ALL,
         compute=_brier,

@@ -61,12 +61,13 @@ class World:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One draw: all arrays of shape (n,)."""
+    """One draw: all arrays of shape (n,); `posterior` is the true probability of label 1."""
 
     label: np.ndarray
     prediction: np.ndarray
     score: np.ndarray
     subject: np.ndarray
+    posterior: np.ndarray
 
 
 def grid() -> list[World]:
@@ -113,6 +114,7 @@ def draw(world: World, rng: np.random.Generator) -> Sample:
         prediction=(reading > _threshold(world)).astype(np.int64),
         score=_score(world, reading),
         subject=subject,
+        posterior=_posterior(world, reading),
     )
 
 
@@ -153,9 +155,16 @@ def _threshold(world: World) -> float:
 
 def _score(world: World, reading: np.ndarray) -> np.ndarray:
     _, slope, offset = world.calibration
+    return 1 / (1 + np.exp(-(slope * _logit(world, reading) + offset)))
+
+
+def _posterior(world: World, reading: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-_logit(world, reading)))
+
+
+def _logit(world: World, reading: np.ndarray) -> np.ndarray:
     prior = np.log(world.prevalence / (1 - world.prevalence))
-    logit = prior + world.distance * reading - world.distance**2 / 2
-    return 1 / (1 + np.exp(-(slope * logit + offset)))
+    return prior + world.distance * reading - world.distance**2 / 2
 
 
 def _sizes(world: World, rng: np.random.Generator) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from grid import Sample, World, draw, truth
 
 from titian import statistics
+from titian.statistics.calibration import bins_for, equal_mass_bins
 from titian.statistics.estimate import Estimate
 
 ALPHA = 0.05
@@ -88,7 +89,7 @@ def coverage(
 ) -> list[Coverage]:
     """Draw `worlds` samples of `world` and count for each method."""
     true = truth(world) if true is None else true
-    rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in methods}
+    rows: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in methods}
     for number in range(worlds):
         rng = np.random.default_rng([seed, number])
         sample = draw(world, rng)
@@ -96,13 +97,23 @@ def coverage(
             found = method(sample, rng)
             if found.intervals:
                 interval = found.intervals[0]
-                rows[name].append((interval.low, interval.high, found.value))
-    return [_count(name, world, np.array(found), true) for name, found in rows.items()]
+                target = true[name.split(":")[0]]
+                if name.startswith("expected_calibration_error"):
+                    target = binned_truth(sample)
+                rows[name].append((interval.low, interval.high, found.value, target))
+    return [_count(name, world, np.array(found)) for name, found in rows.items()]
 
 
-def _count(name, world, found, true):
-    target = true[name.split(":")[0]]
-    low, high, value = found.T
+def binned_truth(sample: Sample) -> float:
+    """Return the estimand of the calibration error: the population's, in the sample's bins."""
+    subjects = len(np.unique(sample.subject))
+    place = equal_mass_bins(sample.score, bins_for(subjects))
+    gap = np.bincount(place, weights=sample.posterior - sample.score)
+    return float(np.abs(gap).sum() / len(place))
+
+
+def _count(name, world, found):
+    low, high, value, target = found.T
     slack = 1e-12
     return Coverage(
         measure=name,
@@ -112,5 +123,5 @@ def _count(name, world, found, true):
         above=float((low > target + slack).mean()),
         below=float((high < target - slack).mean()),
         width=float((high - low).mean()),
-        bias=float(value.mean() - target),
+        bias=float((value - target).mean()),
     )

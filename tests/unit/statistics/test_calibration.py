@@ -10,7 +10,7 @@ def scores(rng, n):
 
 
 def test_bins_grow_with_the_cube_root_of_the_subjects():
-    assert [bins_for(n) for n in (1, 60, 163, 600, 5_000)] == [4, 4, 5, 8, 15]
+    assert [bins_for(n) for n in (1, 60, 163, 600, 5_000)] == [5, 6, 8, 13, 15]
 
 
 def test_the_smallest_tail_holds_enough_draws():
