@@ -7,6 +7,7 @@ the truth at random first; the check must then say that nothing was learnt.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ CONTROL_LEVEL = 1e-4
 
 PERMUTATIONS = 999
 CONTROL_PERMUTATIONS = 19_999
+
+#: Numbers held at once while permuting (32 MiB).
+CHUNK_NUMBERS = 4_194_304
 
 
 def chance_of_loss(
@@ -45,35 +49,58 @@ def chance_of_loss(
     Returns:
         (1 + as low) / (1 + permutations), in (0, 1].
     """
-    log_scores = np.log(np.maximum(scores, 1e-12))
-    order = np.argsort(unit, kind="stable")
-    _, starts, sizes = np.unique(unit[order], return_index=True, return_counts=True)
-    real = float(log_scores[np.arange(len(codes)), codes].sum())
+    runs = Runs.of(unit)
+    log_scores = np.log(np.maximum(scores, 1e-12))[runs.order]
+    truth = codes[runs.order]
+    cases = np.arange(len(codes))
+    real = float(log_scores[cases, truth].sum())
     as_low = 0
-    for _ in range(permutations):
-        dealt = deal(codes, order, starts, sizes, rng)
-        as_low += float(log_scores[np.arange(len(codes)), dealt].sum()) >= real - 1e-9
+    step = max(1, CHUNK_NUMBERS // len(codes))
+    for start in range(0, permutations, step):
+        dealt = truth[runs.shuffled(min(step, permutations - start), rng)]
+        as_low += int((log_scores[cases, dealt].sum(axis=1) >= real - 1e-9).sum())
     return (1 + as_low) / (1 + permutations)
 
 
-def deal(
-    codes: Codes,
-    order: npt.NDArray[np.int64],
-    starts: npt.NDArray[np.int64],
-    sizes: npt.NDArray[np.int64],
-    rng: np.random.Generator,
-) -> Codes:
-    """Return truths in which the subjects' runs of cases have changed places.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """Cases sorted by subject: one run of neighbours for each.
 
-    Cases sorted by subject form a ring of runs; the runs are shuffled and laid against the
-    cases again, so that truths that belong together stay neighbours.
+    Attributes:
+        order: shape (n,), the sorted cases.
+        starts: shape (s,), where each subject's run begins.
+        sizes: shape (s,), how long it is.
     """
-    shuffled = rng.permutation(len(starts))
-    lengths = sizes[shuffled]
-    offsets = np.repeat(starts[shuffled] - np.cumsum(lengths) + lengths, lengths)
-    laid = codes[order][offsets + np.arange(len(codes))]
+
+    order: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, unit: npt.NDArray[Any]) -> Runs:
+        """Sort the cases of `unit`, shape (n,)."""
+        order = np.argsort(unit, kind="stable")
+        _, starts, sizes = np.unique(unit[order], return_index=True, return_counts=True)
+        return cls(order=order, starts=starts, sizes=sizes)
+
+    def shuffled(self, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """Return `count` ways to lay the runs against the sorted cases in another order.
+
+        Truths that belong together stay neighbours. Shape (count, n), places among the
+        sorted cases.
+        """
+        places = np.argsort(rng.random((count, len(self.sizes))), axis=1)
+        lengths = self.sizes[places]
+        moved = self.starts[places] - (np.cumsum(lengths, axis=1) - lengths)
+        offsets = np.repeat(moved.ravel(), lengths.ravel()).reshape(count, len(self.order))
+        return offsets + np.arange(len(self.order))
+
+
+def deal(codes: Codes, unit: npt.NDArray[Any], rng: np.random.Generator) -> Codes:
+    """Return truths in which the subjects' runs of cases have changed places."""
+    runs = Runs.of(unit)
     dealt = np.empty_like(codes)
-    dealt[order] = laid
+    dealt[runs.order] = codes[runs.order][runs.shuffled(1, rng)[0]]
     return dealt
 
 
@@ -113,9 +140,7 @@ def signal_control(
 ) -> Control:
     """Deal the truth at random and see whether the check says that nothing was learnt."""
     rng = np.random.default_rng([seed, 5])
-    order = np.argsort(unit, kind="stable")
-    _, starts, sizes = np.unique(unit[order], return_index=True, return_counts=True)
-    dealt = deal(codes, order, starts, sizes, rng)
+    dealt = deal(codes, unit, rng)
     chance = chance_of_loss(scores, dealt, unit, permutations=CONTROL_PERMUTATIONS, rng=rng)
     return Control(
         check="training.no_signal",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from titian.dataset.images import read_image
 from titian.dataset.records import read_records
 from titian.dataset.split import read_split
+from titian.errors import EnvironmentFault, InputError, Problem
 from titian.models import Card, OnnxModel, model_facts, with_card
 from titian.stage import Context, Stage, StageResult
 from titian.training.agreement import Ask, agreement, planted_weight
@@ -34,6 +35,7 @@ from titian.training.network import (
     class_shares,
     load_weights,
     logits_of,
+    missing,
     reproducible,
 )
 from titian.training.network_graph import network_graph
@@ -243,6 +245,7 @@ def _make_table(
 ) -> Made:
     features, unit = train.records.features, train.records.unit
     require_features(features)
+    require_scikit_learn()
     scores = cross_validate(
         features,
         train.codes,
@@ -304,8 +307,6 @@ def require_features(features: Mapping[str, npt.NDArray[Any]]) -> None:
     Raises:
         InputError: T-T008, no column is left.
     """
-    from titian.errors import InputError, Problem
-
     if not features:
         raise InputError(
             Problem(
@@ -314,6 +315,18 @@ def require_features(features: Mapping[str, npt.NDArray[Any]]) -> None:
                 remedy="Look at data.features.exclude, or name data.image.",
             )
         )
+
+
+def require_scikit_learn() -> None:
+    """Say how to install what a tabular recipe needs.
+
+    Raises:
+        EnvironmentFault: T-T010.
+    """
+    try:
+        import sklearn  # noqa: F401 - whether it is there
+    except ModuleNotFoundError as error:
+        raise EnvironmentFault(missing("scikit-learn")) from error
 
 
 TRAIN: Stage[TrainSettings] = Stage(

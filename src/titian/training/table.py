@@ -150,8 +150,8 @@ def _boosting(leaves: int) -> Callable[[int], Any]:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         return HistGradientBoostingClassifier(
-            learning_rate=0.06,
-            max_iter=120,
+            learning_rate=0.1,
+            max_iter=60,
             max_leaf_nodes=leaves,
             l2_regularization=1.0,
             early_stopping=False,
