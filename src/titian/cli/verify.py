@@ -32,7 +32,9 @@ def verify(
     report = _check(dossier, key or [])
     answer = {"ok": report.ok, "dossier": str(dossier), **_report_json(report)}
     lines = report.lines()
-    if (replay or data is not None) and report.ok:
+    if (replay or data is not None) and not report.ok:
+        lines.append("not replayed, since the dossier does not verify")
+    elif replay or data is not None:
         from titian.pipeline.replay import replay as replay_dossier
 
         with reserved_output(wanted=as_json):

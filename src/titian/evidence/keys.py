@@ -139,11 +139,20 @@ def save_key(key: SigningKey, path: Path) -> bool:
             file.write(pem)
             file.flush()
             os.fsync(file.fileno())
+        return _take_name(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _take_name(aside: Path, path: Path) -> bool:
+    try:
         os.link(aside, path)  # unlike a rename, fails if another run was first
     except FileExistsError:
         return False
-    finally:
-        aside.unlink()
+    except OSError:  # a file system without hard links
+        if path.exists():
+            return False
+        aside.replace(path)
     return True
 
 

@@ -27,7 +27,7 @@ from titian.values import (
 # A slash that begins a path of two parts or more, or a text that is nothing but a path, or
 # a drive, a share, a home folder. JSON pointers and pictures are exempt by their key.
 _ABSOLUTE_PATH = re.compile(
-    r"(?<![\w./)\]%<>&;+-])/[\w.+@-]+/[\w.+@-]|^/[\w.+@-]+$|file:/|(?<![\w.~/])~[\w-]*/"
+    r"(?<![\w./)\]%<>&;+-])/[\w.+@-]+/[\w.+@-]|^/[\w.+@-]+$|file:/|(?<![\w.~/])~(?:[A-Za-z_][\w-]*)?/\w"
     r"|(?<!\w)[A-Za-z]:\\|(?<!\\)\\\\[\w.-]+\\"
 )
 _EXEMPT_KEYS = frozenset({"pointer", "png_base64"})

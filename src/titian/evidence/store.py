@@ -106,11 +106,15 @@ def write_aside(path: Path, data: bytes, *, aside: Path | None = None) -> None:
         aside: folder for the unfinished file, on the same file system; default the file's.
     """
     unfinished = (aside or path.parent) / f".{path.name}.unfinished"
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError:  # most often a full disk: leave no rubbish on it
+        unfinished.unlink(missing_ok=True)
+        raise
     if os.name == "posix":
         handle = os.open(path.parent, os.O_RDONLY)
         try:

@@ -1,6 +1,7 @@
 """``titian verify`` and ``titian ledger`` as a user calls them, in process."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -45,6 +46,32 @@ def test_verify_answers_in_json(titian, sample, tmp_path):
     assert done.exit_code == 1
     failed = [check for check in json.loads(done.stdout)["checks"] if not check["ok"]]
     assert {check["where"] for check in failed} == {"index.html"}
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_replay_that_differs_exits_1(titian, sample, tmp_path, monkeypatch, failed):
+    row = SimpleNamespace(stage="validate", outcome="differs", detail="auc by 0.2")
+    answer = SimpleNamespace(rows=[row], failed=failed, lines=["validate: differs"])
+    calls = []
+    monkeypatch.setattr(
+        "titian.pipeline.replay.replay",
+        lambda *args, **more: calls.append((args, more)) or answer,
+    )
+    done = titian("verify", sample.folder, "--replay", "--data", tmp_path)
+    assert done.exit_code == int(failed)
+    assert done.stdout.splitlines()[-1] == "validate: differs"
+    document = json.loads(titian("verify", sample.folder, "--replay", "--json").stdout)
+    assert document["ok"] is not failed
+    assert document["replay"] == [vars(row)]
+    assert calls == [((sample.folder,), {"data": tmp_path}), ((sample.folder,), {"data": None})]
+
+
+def test_a_dossier_that_does_not_verify_is_not_replayed(titian, sample, tmp_path):
+    folder = sample.copy(tmp_path)
+    (folder / "index.html").write_bytes(b"")
+    done = titian("verify", folder, "--replay")
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[-1] == "not replayed, since the dossier does not verify"
 
 
 @pytest.mark.parametrize(

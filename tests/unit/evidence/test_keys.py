@@ -127,6 +127,17 @@ def test_a_key_shows_nothing_of_itself():
     assert repr(key) == f"SigningKey({key.key_id})"
 
 
+def test_a_file_system_without_hard_links_will_do(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    key, made = load_or_make_key(None, folder=tmp_path)
+    assert made
+    assert load_or_make_key(None, folder=tmp_path)[0].key_id == key.key_id
+    assert [p.name for p in tmp_path.iterdir()] == ["default.pem"]
+
+
 def test_a_key_that_was_not_finished_is_not_left_behind(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
