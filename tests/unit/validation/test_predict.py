@@ -34,6 +34,7 @@ class PlainContext:
         return datetime(2026, 1, 1, tzinfo=UTC)
 
     def progress(self, step: str, done: int, total: int) -> None:
+        assert step
         assert 0 <= done <= total
 
     def map(self, function, items, *, step):
@@ -122,7 +123,7 @@ def admit(study, context, model, **changes):
 
 
 def expected() -> np.ndarray:
-    return 1 / (1 + np.exp(4 - 8 * LEVELS / 255))
+    return 1 / (1 + np.exp(4 - 8 * LEVELS.astype(np.float64) / 255))
 
 
 @pytest.mark.parametrize(
