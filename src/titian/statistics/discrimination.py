@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import rankdata
 
 from titian.statistics.clusters import (
     clustering,
@@ -104,6 +103,8 @@ def placements(score: Floats, positive: Bools) -> tuple[float, Floats]:
     """
     m = int(positive.sum())
     k = len(score) - m
+    from scipy.stats import rankdata  # takes seconds to import: here, not at start-up
+
     ranks = rankdata(score)
     placement = np.empty(len(score))
     placement[positive] = (ranks[positive] - rankdata(score[positive])) / k
