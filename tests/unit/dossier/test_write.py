@@ -270,6 +270,7 @@ def test_project_named_by_a_number_is_no_literal(sample, tmp_path):
 def test_simulated_data_are_said_on_the_page(written):
     text = (written[0] / "index.html").read_text(encoding="utf-8")
     assert text.count("Simulated data.</strong>") == 2
+    assert '@page { @top-right { content: "SIMULATED DATA"' in text
 
 
 def test_simulated_is_read_from_words_or_a_finding(sample):
@@ -293,7 +294,7 @@ def test_real_data_carry_no_banner(sample):
     document = compose(project, evidence, verdict=kept[-1], version="0")
     assert not document.simulated
     # the verdicts still name their evidence, though its statement is not among these
-    assert "Simulated" not in render_html(document, evidence)
+    assert "SIMULATED" not in render_html(document, evidence).upper()
 
 
 def test_run_with_hardly_anything_still_gives_a_dossier(sample, tmp_path):
