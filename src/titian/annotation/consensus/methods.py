@@ -14,6 +14,7 @@ from titian.annotation.consensus.glad import glad
 from titian.annotation.consensus.mace import mace
 from titian.annotation.consensus.majority import majority, wawa, zero_based_skill
 from titian.annotation.consensus.result import Consensus, Fit, conclude
+from titian.annotation.consensus.tilted import tilted
 from titian.annotation.consensus.votes import Votes, gather
 from titian.errors import InputError, Problem
 
@@ -25,6 +26,7 @@ Method = Literal[
     "dawid-skene",
     "one-coin",
     "pooled",
+    "tilted",
     "glad",
     "mace",
     "crowdlab",
@@ -124,6 +126,8 @@ def _fit(
             return one_coin(votes, **limits)
         case "pooled":
             return pooled(votes, **limits)
+        case "tilted":
+            return tilted(votes, **limits)[0]
         case "glad":
             return glad(votes, **limits)
         case "mace":
