@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from titian.errors import EnvironmentFault, Problem
 
-READ_BYTES = 1 << 20  # of one read: hashlib lets other threads run while it digests
-BATCH_BYTES = 16 << 20  # files handed to a thread at once, so that small ones cost little
+READ_BYTES = 1 << 18  # of one read: stays in the cache; hashlib lets other threads run
+BATCH_BYTES = 4 << 20  # files handed to a thread at once, so that small ones cost little
 BATCH_FILES = 256
 
 Progress = Callable[[int, int], None]

@@ -57,9 +57,10 @@ def survey(
             raise InputError(*problems)
         named = [] if data.image is None else table.columns[data.image]
         paths = sorted({data.table, *(_relative(data, name) for name in named)}, key=_bytes)
-    return source_manifest(
+    return _look(
         root,
         paths,
+        index,
         index_file=index_file,
         workers=workers,
         progress=progress,
@@ -93,7 +94,29 @@ def source_manifest(
         EnvironmentFault: a file is there but cannot be read.
         InputError: a path leads out of `root` through a symbolic link.
     """
-    index = read_index(index_file)
+    return _look(
+        root,
+        paths,
+        read_index(index_file),
+        index_file=index_file,
+        workers=workers,
+        progress=progress,
+        table=table,
+        column=column,
+    )
+
+
+def _look(
+    root: Path,
+    paths: Sequence[str],
+    index: Index | None,
+    *,
+    index_file: Path,
+    workers: int,
+    progress: Progress,
+    table: str,
+    column: str,
+) -> Manifest:
     if index is None or not _same(index.paths, paths):
         paths = sorted(set(paths), key=_bytes)
         index = _aligned(index, paths)
@@ -171,7 +194,7 @@ def _aligned(index: Index | None, paths: Sequence[str]) -> Index:
 
 
 def _same(known: Sequence[str], paths: Sequence[str]) -> bool:
-    return len(known) == len(paths) and list(known) == list(paths)
+    return known is paths or list(known) == list(paths)
 
 
 def _manifest(
@@ -202,6 +225,7 @@ def _relative(data: Data, name: str) -> str:
 def _require_inside(root: Path, paths: Sequence[str]) -> None:
     """Refuse paths that a symbolic link leads out of the data folder."""
     real = os.path.realpath(root) + os.sep
+    base = str(root)
     folders: dict[str, bool] = {}
     problems = []
     for path in paths:
@@ -209,8 +233,8 @@ def _require_inside(root: Path, paths: Sequence[str]) -> None:
         if folder not in folders:
             folders[folder] = (os.path.realpath(root / folder) + os.sep).startswith(real)
         inside = folders[folder]
-        full = root / path
-        if inside and full.is_symlink():
+        full = f"{base}/{path}"
+        if inside and os.path.islink(full):  # noqa: PTH114 - a tenth of pathlib's cost
             inside = os.path.realpath(full).startswith(real)
         if not inside:
             problems.append(
