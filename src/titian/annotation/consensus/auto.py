@@ -9,12 +9,14 @@ trust tables less, and one accuracy per worker more, the more dispersed the vote
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from titian.annotation.consensus.dawid_skene import one_coin
 from titian.annotation.consensus.result import Fit
 from titian.annotation.consensus.tilted import Shape, dispersion, tilted
-from titian.annotation.consensus.votes import Votes
+from titian.annotation.consensus.votes import Floats, Votes
 
 # Fixed on simulated crowds before any gold was read; docs/decisions/0007-auto-consensus.md.
 FIRST_WEIGHT = 0.85  # what each vote counts as in the fit that measures the dispersion
@@ -26,20 +28,40 @@ ONE_COIN = 0.5  # most weight of one-coin, against 1 for the tilted fits togethe
 ONE_COIN_RISE = 4.0  # share of that weight per unit of dispersion above 1
 
 
-def blend(votes: Votes) -> tuple[Fit, str]:
-    """Return the consensus of the crowd and one sentence on how it was found."""
-    first, diagonal = tilted(votes, shape=Shape(vote_weight=FIRST_WEIGHT))
-    measured = dispersion(votes, first.posterior, diagonal)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blend:
+    """What `auto` found.
+
+    Attributes:
+        fit: the blended consensus.
+        why: one sentence: how it was blended.
+        dispersion: how much more right votes vary over tasks than independent votes do.
+        evidence: shape (classes, classes): [a, b] is the log-odds for a against b that one
+            more vote is expected to bring on a task of class a.
+    """
+
+    fit: Fit
+    why: str
+    dispersion: float
+    evidence: Floats
+
+
+def blend(votes: Votes) -> Blend:
+    """Bring the crowd's votes together without gold."""
+    start = tilted(votes, shape=Shape(vote_weight=FIRST_WEIGHT))
+    first = start.fit
+    measured = dispersion(votes, first.posterior, start.right)
     above = min(max(measured, 1.0), MOST) - 1.0
     dependent = measured >= DEPENDENT
     symmetry = min(1.0, SYMMETRY * above) if dependent else 0.0
-    fits = [
+    blended = [
         tilted(
             votes,
             shape=Shape(vote_weight=weight / float(np.sqrt(1.0 + above)), symmetry=symmetry),
-        )[0]
+        )
         for weight in WEIGHTS
     ]
+    fits = [found.fit for found in blended]
     posterior = sum((fit.posterior for fit in fits), np.zeros_like(first.posterior))
     posterior /= len(fits)
     coin = ONE_COIN * min(1.0, ONE_COIN_RISE * above) if dependent else 0.0
@@ -50,7 +72,7 @@ def blend(votes: Votes) -> tuple[Fit, str]:
         np.power(posterior, 1.0 / (1.0 + above), out=posterior)
         posterior /= posterior.sum(axis=1, keepdims=True)
     middle = fits[len(fits) // 2]
-    blended = Fit(
+    fit = Fit(
         posterior=posterior,
         prior=posterior.mean(axis=0),
         log_likelihood=middle.log_likelihood,
@@ -58,7 +80,15 @@ def blend(votes: Votes) -> tuple[Fit, str]:
         iterations=middle.iterations,
         converged=all(fit.converged for fit in fits),
     )
-    return blended, _why(measured, symmetry, coin)
+    # Each further vote counts as it does in the middle fit, flattened like the posterior.
+    weight = WEIGHTS[len(WEIGHTS) // 2] / float(np.sqrt(1.0 + above))
+    weight /= 1.0 + above if dependent else 1.0
+    return Blend(
+        fit=fit,
+        why=_why(measured, symmetry, coin),
+        dispersion=measured,
+        evidence=blended[len(blended) // 2].evidence * weight,
+    )
 
 
 def _why(measured: float, symmetry: float, coin: float) -> str:

@@ -95,8 +95,8 @@ def consensus_of(
     """As `consensus`, of votes that were gathered before."""
     _check(method, probabilities, iterations)
     if method == "auto":
-        fit, why = blend(votes)
-        return conclude(votes, fit, method="auto", why=why)
+        found = blend(votes)
+        return conclude(votes, found.fit, method="auto", why=found.why)
     limits: dict[str, Any] = {}
     if iterations is not None:
         limits["iterations"] = iterations
@@ -127,7 +127,7 @@ def _fit(
         case "pooled":
             return pooled(votes, **limits)
         case "tilted":
-            return tilted(votes, **limits)[0]
+            return tilted(votes, **limits).fit
         case "glad":
             return glad(votes, **limits)
         case "mace":

@@ -45,13 +45,30 @@ class Shape:
     symmetry: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tilted:
+    """A tilted fit and what its tables tell.
+
+    Attributes:
+        fit: posterior and the workers' skills.
+        right: shape (workers, classes), the probability that a worker's vote on a task of
+            that class is right.
+        evidence: shape (classes, classes): [a, b] is the mean log-odds for a against b that
+            a vote on a task of class a brings, over the votes cast, each counted whole.
+    """
+
+    fit: Fit
+    right: Floats
+    evidence: Floats
+
+
 def tilted(
     votes: Votes,
     *,
     shape: Shape | None = None,
     iterations: int = ITERATIONS,
     tolerance: float = TOLERANCE,
-) -> tuple[Fit, Floats]:
+) -> Tilted:
     """Fit tilted tables.
 
     Args:
@@ -61,9 +78,8 @@ def tilted(
         tolerance: mean absolute change of the posterior below which it stops.
 
     Returns:
-        The fit, and each worker's probability of being right per class, shape (workers,
-        classes). `log_likelihood` is that of the weighted votes under the current tables; it
-        may fall, for the tables are shrunk.
+        The fit and what its tables tell. `log_likelihood` is that of the weighted votes under
+        the current tables; it may fall, for the tables are shrunk.
     """
     shape = shape or Shape()
     matrix = votes.matrix()
@@ -74,15 +90,15 @@ def tilted(
     posterior = votes.shares()
     history: list[float] = []
     converged = False
-    diagonal = np.empty(0)
+    diagonal = logs = np.empty(0)
     for _ in range(iterations):
         before = posterior
         prior = (posterior.sum(axis=0) + 1.0) / (votes.tasks + votes.classes)
         counts = (turned @ posterior).reshape(size)
         tables = _tables(counts, cast, shape.symmetry)
         diagonal = np.ascontiguousarray(np.einsum("wkk->wk", tables))
-        np.log(np.maximum(tables, TINY, out=tables), out=tables)
-        scores = matrix @ tables.reshape(flat)
+        logs = np.log(np.maximum(tables, TINY, out=tables), out=tables)
+        scores = matrix @ logs.reshape(flat)
         scores *= shape.vote_weight
         posterior, likelihood = normalise(scores, np.log(prior))
         history.append(likelihood)
@@ -98,7 +114,7 @@ def tilted(
         iterations=len(history),
         converged=converged,
     )
-    return fit, diagonal
+    return Tilted(fit=fit, right=diagonal, evidence=_evidence(logs, cast))
 
 
 def dispersion(votes: Votes, posterior: Floats, diagonal: Floats) -> float:
@@ -125,6 +141,14 @@ def dispersion(votes: Votes, posterior: Floats, diagonal: Floats) -> float:
         found += float(posterior[:, k] @ (away * away))
         expected += float(posterior[:, k] @ tally(task, variance, votes.tasks))
     return found / max(expected, TINY)
+
+
+def _evidence(logs: Floats, cast: Floats) -> Floats:
+    """Return the mean divergence between classes, from log tables (worker, given, true)."""
+    share = cast / cast.sum()
+    table = np.exp(logs) * share[:, None, None]
+    told = np.einsum("wla,wla->a", table, logs)[:, None] - np.einsum("wla,wlb->ab", table, logs)
+    return np.asarray(np.maximum(told, 0.0), dtype=np.float64)
 
 
 def _tables(counts: Floats, cast: Floats, symmetry: float) -> Floats:
