@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import cos, radians, sin
 
 Point = tuple[float, float]
 Ring = tuple[Point, ...]
@@ -298,8 +299,6 @@ KIND = {
 
 def box_corners(box: Box) -> Ring:
     """Return the four corners after rotation, clockwise from the top left one."""
-    from math import cos, radians, sin
-
     across, along = cos(radians(box.rotation_deg)), sin(radians(box.rotation_deg))
     half_width, half_height = box.width / 2, box.height / 2
     centre_x, centre_y = box.x + half_width, box.y + half_height
