@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titian.dataset.controls import near_copy
-from titian.dataset.phantom import SCANNERS, PhantomCase, PhantomStudy
-from titian.dataset.ultrasound import Lesion, draw_lesion, draw_picture
+from titian.dataset.phantom import PhantomCase, PhantomStudy
+from titian.dataset.ultrasound import Lesion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,31 +100,6 @@ def plant_corrupt_file(study: PhantomStudy, *, rng: np.random.Generator) -> Plan
         fault="a corrupt file",
         check="data.corrupt_file",
         cases=(cut,),
-    )
-
-
-def plant_weak_site(
-    study: PhantomStudy, *, rng: np.random.Generator, site: str = "south", share: float = 0.75
-) -> PlantedFault:
-    """Redraw most malignant test lesions of one site so that they look benign there."""
-    chosen = {
-        case.patient
-        for case in study.cases
-        if case.site == site and case.malignant and case.fold == "test"
-    }
-    patients = rng.permutation(sorted(chosen))[: round(share * len(chosen))]
-    changes: dict[int, PhantomCase] = {}
-    for patient in sorted(int(p) for p in patients):
-        lesion = draw_lesion(malignant=False, rng=rng)
-        for place, case in enumerate(study.cases):
-            if case.patient == patient and case.fold == "test":
-                pixels = draw_picture(lesion, SCANNERS[case.site], rng=rng)
-                changes[place] = replace(case, lesion=lesion, pixels=pixels)
-    return PlantedFault(
-        study=_changed(study, changes),
-        fault="a site where sensitivity falls",
-        check="sensitivity",
-        cases=tuple(sorted(changes)),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from titian.dossier.content import Block, Cell, Gallery, Picture, Quote, Section, Table
@@ -16,6 +17,8 @@ from titian.values import (
     HeatMapFigure,
     ImagesFigure,
     LineFigure,
+    Project,
+    Requirement,
     TableFigure,
     from_json,
 )
@@ -52,13 +55,16 @@ def read_figure(item: Mapping[str, Any], where: str) -> Figure:
     return figure
 
 
-def figures_section(evidence: Evidence, *, case_images: bool) -> Section | None:
+def figures_section(evidence: Evidence, project: Project) -> Section | None:
     """Return the figures, those of the last stages first: they are nearest to the release.
 
     Args:
         evidence: the run's statements.
-        case_images: whether pictures of single cases may be shown.
+        project: says whether pictures of single cases may be shown, and the bounds that
+            forest plots are drawn against.
     """
+    bounds = _bounds(project.requirements)
+    case_images = project.dossier.case_images
     drawn: list[Picture] = []
     tables: list[Block] = []
     for statement in reversed(evidence.statements):
@@ -67,6 +73,8 @@ def figures_section(evidence: Evidence, *, case_images: bool) -> Section | None:
             figure = read_figure(item, where)
             if isinstance(figure, ImagesFigure) and figure.of_cases and not case_images:
                 continue
+            if isinstance(figure, ForestFigure) and figure.bound is None:
+                figure = replace(figure, bound=bounds.get(figure.x_label))
             picture = Picture(
                 ref=statement.at(pointer),
                 figure=figure,
@@ -85,6 +93,16 @@ def figures_section(evidence: Evidence, *, case_images: bool) -> Section | None:
         lead="Drawn from the statements; each names the stage that holds its points.",
         blocks=(Gallery(pictures=tuple(drawn)), *tables),
     )
+
+
+def _bounds(requirements: Sequence[Requirement]) -> dict[str, float]:
+    """Return the bound of each measure; one that is asked of every group comes first."""
+    bounds: dict[str, float] = {}
+    for item in sorted(requirements, key=lambda item: not item.for_each):
+        bound = item.at_least if item.at_least is not None else item.at_most
+        if item.measure is not None and bound is not None:
+            bounds.setdefault(item.measure, bound)
+    return bounds
 
 
 def _check_shape(figure: Figure) -> None:

@@ -42,7 +42,7 @@ def compose(
         verdict_section(project, verdict, evidence),
         not_shown_section(verdict),
         findings_section(evidence),
-        figures_section(evidence, case_images=project.dossier.case_images),
+        figures_section(evidence, project),
         flow_section(evidence),
         card_section(project, evidence),
         controls_section(evidence),

@@ -84,8 +84,8 @@ _PLANTERS: tuple[tuple[Callable[..., PlantedFault], str], ...] = (
     (plant_subject_on_two_sides, ""),
     (plant_near_copy, ""),
     (plant_label_giveaway, "room"),
-    (plant_corrupt_file, ""),
     (plant_site_shift, "south"),
+    (plant_corrupt_file, ""),
 )
 """What plants each fault, and the word by which its finding is known if not by its cases."""
 

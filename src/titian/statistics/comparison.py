@@ -1,10 +1,12 @@
 """Does a group differ from the rest? A score test by subject, and Holm's correction.
 
-The variance is taken under the hypothesis that group and rest share one proportion, from
-the subjects' residuals about it (Rao's score test; Rao and Scott, Biometrics 48, 1992), so
-that a group without any success still gives a finite answer, and a subject with cases on
-both sides is counted as one. In small groups that test accuses too easily, so the p-value
-is never below Fisher's exact one for the counts divided by the design effect.
+The binomial variance is taken under the hypothesis that group and rest share one proportion
+(Rao's score test), so that a group without any success still gives a finite answer. The
+design effect (Rao and Scott, Biometrics 48, 1992) is taken from the subjects' residuals about
+their own side's proportion: about the pooled one a true difference would count as
+resemblance within subjects and hide itself. A subject with cases on both sides is counted as
+one. In small groups that test accuses too easily, so the p-value is never below Fisher's
+exact one for the counts divided by the design effect.
 """
 
 from __future__ import annotations
@@ -16,8 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, stdtr
 
-from titian.statistics.clusters import clustering, degrees_of_freedom, variance
-from titian.statistics.estimate import Bools, Floats, Ints
+from titian.statistics.clusters import (
+    Clustering,
+    clustering,
+    degrees_of_freedom,
+    variance,
+)
+from titian.statistics.estimate import Bools, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +57,10 @@ def proportion_difference(success: Bools, member: Bools, subject: Ints | None) -
         return Difference(group=group, rest=rest, p_value=1.0)
     groups = clustering(subject, len(success))
     pooled = float(success.mean())
-    sign = np.where(member, 1.0 / inside, -1.0 / outside)
-    weighted: Floats = np.asarray((success - pooled) * sign, dtype=np.float64)
     binomial = pooled * (1 - pooled) * (1.0 / inside + 1.0 / outside)
     if binomial == 0.0:
         return Difference(group=group, rest=rest, p_value=1.0)
-    effect = 1.0 if groups.single else max(variance(groups.sums(weighted)) / binomial, 1.0)
+    effect = 1.0 if groups.single else _design_effect(groups, success, member)
     df = min(
         degrees_of_freedom(groups.sums(side.astype(np.float64)), effect)
         for side in (member, ~member)
@@ -67,6 +72,24 @@ def proportion_difference(success: Bools, member: Bools, subject: Ints | None) -
         rest=rest,
         p_value=float(max(score, _fisher(success, member, effect))),
     )
+
+
+def _design_effect(groups: Clustering, success: Bools, member: Bools) -> float:
+    """Return how much resemblance within subjects widens the difference's variance, >= 1.
+
+    Where nothing varies within either side resemblance cannot be seen; then each subject
+    counts as one case.
+    """
+    weighted = np.zeros(len(success))
+    binomial = 0.0
+    for side, sign in ((member, 1.0), (~member, -1.0)):
+        n, own = int(side.sum()), float(success[side].mean())
+        weighted[side] = sign * (success[side] - own) / n
+        binomial += own * (1 - own) / n
+    if binomial == 0.0:
+        sizes = groups.sums(np.ones(len(success)))
+        return float((sizes**2).sum() / sizes.sum())
+    return max(variance(groups.sums(weighted)) / binomial, 1.0)
 
 
 def _fisher(success: Bools, member: Bools, effect: float) -> float:

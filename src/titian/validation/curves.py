@@ -31,7 +31,7 @@ def figures(
     positive: str | None,
     label: str,
     alpha: float,
-    forests: Sequence[tuple[str, float | None]],
+    forests: Sequence[str],
 ) -> tuple[Figure, ...]:
     """Draw every figure of the table; measurements are reused, not computed again."""
     return (
@@ -153,11 +153,11 @@ def _histogram(cases: Cases, positive: str | None) -> BarFigure:
 
 def _forests(
     measurements: Sequence[Measurement],
-    forests: Sequence[tuple[str, float | None]],
+    forests: Sequence[str],
     class_column: str | None,
     alpha: float,
 ) -> Iterator[ForestFigure]:
-    for name, bound in forests:
+    for name in forests:
         rows = [item for item in measurements if item.name == name]
         if not rows:
             continue
@@ -168,7 +168,6 @@ def _forests(
             f"{MEASURES[name].denominator}.",
             x_label=name,
             rows=tuple(_forest_row(item, class_column) for item in rows),
-            bound=bound,
             x_range=(0.0, 1.0),
         )
 

@@ -39,13 +39,14 @@ class ValidateSettings:
         alpha: one minus the coverage of the intervals shown.
         positive: the label's positive value; None for more than two classes.
         label: the label column, which names the class in a subgroup.
-        forests: (measure, bound or None) of each forest plot.
+        forests: the measures that get a forest plot. Bounds are no part of this: moving one
+            must leave the measurements, and the time at which they were taken, as they are.
     """
 
     alpha: float
     positive: str | None
     label: str
-    forests: tuple[tuple[str, float | None], ...] = ()
+    forests: tuple[str, ...] = ()
 
 
 def measure_cases(
@@ -130,20 +131,12 @@ def _measure(
 
 
 def _configure(project: Project) -> ValidateSettings:
-    bounds: dict[str, float | None] = dict.fromkeys(FORESTS)
-    for requirement in project.requirements:
-        if requirement.measure is None:
-            continue
-        bound = (
-            requirement.at_least if requirement.at_least is not None else requirement.at_most
-        )
-        if bounds.get(requirement.measure) is None or requirement.for_each:
-            bounds[requirement.measure] = bound
+    required = [item.measure for item in project.requirements if item.measure is not None]
     return ValidateSettings(
         alpha=project.alpha,
         positive=project.data.positive,
         label=project.data.label,
-        forests=tuple(bounds.items()),
+        forests=tuple(dict.fromkeys([*FORESTS, *required])),
     )
 
 

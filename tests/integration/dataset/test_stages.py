@@ -134,16 +134,6 @@ def test_every_planted_fault_is_found_where_it_is(clean, tmp_path):
         assert len(found[fault.check]) == 1, fault.fault
 
 
-def test_a_weak_site_is_redrawn_on_the_test_side_alone(clean):
-    fault = faults.plant_weak_site(clean, rng=np.random.default_rng(1))
-    assert fault.cases
-    for place, (before, after) in enumerate(zip(clean.cases, fault.study.cases, strict=True)):
-        changed = not np.array_equal(before.pixels, after.pixels)
-        assert changed == (place in fault.cases)
-        if changed:
-            assert (after.site, after.fold, after.malignant) == ("south", "test", True)
-
-
 def test_the_phantom_is_the_same_for_the_same_seed(tmp_path):
     digests = []
     for name in ("one", "two"):

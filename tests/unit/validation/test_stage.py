@@ -12,7 +12,7 @@ from titian.validation.stage import VALIDATE, ValidateSettings, measure_cases
 from titian.values import Data, Project, Requirement, from_json, to_json
 
 SETTINGS = ValidateSettings(
-    alpha=0.05, positive="1", label="y", forests=(("sensitivity", 0.8), ("specificity", None))
+    alpha=0.05, positive="1", label="y", forests=("sensitivity", "specificity")
 )
 
 
@@ -118,8 +118,21 @@ def test_settings_come_from_the_project():
         alpha=0.05,
         positive="1",
         label="y",
-        forests=(("sensitivity", 0.8), ("specificity", None), ("brier", 0.2)),
+        forests=("sensitivity", "specificity", "brier"),
     )
+
+
+def test_moving_a_bound_leaves_the_measurements_as_they_are():
+    def settings(bound: float):
+        project = Project(
+            name="p",
+            intended_use="u",
+            data=Data(table="t.csv", label="y", positive="1"),
+            requirements=(Requirement(id="R1", measure="auc", at_least=bound),),
+        )
+        return VALIDATE.configure(project)
+
+    assert settings(0.6) == settings(0.9)
 
 
 def test_swapped_labels_turn_the_auc_round():
