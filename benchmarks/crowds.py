@@ -111,8 +111,8 @@ def compare(name: str, crowd: Crowd, gold: Gold) -> dict[str, float]:
     best = max(others, key=lambda other: float(others[other].mean()))
     gap, low, high = paired(right, others[best])
     error = expected_calibration_error(
-        right,
         auto.confidence[known],
+        right,
         None,
         alphas=(0.05,),
         rng=np.random.default_rng(SEED),
@@ -122,7 +122,7 @@ def compare(name: str, crowd: Crowd, gold: Gold) -> dict[str, float]:
         f"  {name:<12} auto {100 * right.mean():6.2f}  best {100 * others[best].mean():6.2f} "
         f"({best})  gap {gap:5.2f} [{low:5.2f}, {high:5.2f}] {verdict}; confidence "
         f"{100 * auto.confidence[known].mean():.1f}, calibration error "
-        f"{100 * (error.value or 0.0):.1f}; {len(known)} gold, {seconds:.1f} CPU s"
+        f"{100 * (error.plain):.1f}; {len(known)} gold, {seconds:.1f} CPU s"
     )
     print(f"    why: {auto.why}")
     print("    " + ", ".join(f"{k} {100 * v.mean():.2f}" for k, v in others.items()))

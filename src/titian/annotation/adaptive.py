@@ -2,11 +2,11 @@
 
 After each label of a task the crowd's consensus is taken again (`auto`). A task is accepted
 when its posterior reaches the stated confidence C. It also stops when all the labels that it
-may still get can be expected to add hardly anything to its accuracy (a quarter of 1 - C): then
-more of the same crowd does not help, and the task escalates. Which tasks get more labels depends
-only on labels already seen, so likelihood-based estimates stay valid (ignorable design; Rubin,
-Biometrika 63, 1976). A task that was accepted is opened again when later labels of other tasks
-make its workers less trusted.
+may still get can be expected to add hardly anything to its accuracy (a quarter of 1 - C):
+then more of the same crowd does not help, and the task escalates. Which tasks get more labels
+depends only on labels already seen, so likelihood-based estimates stay valid (ignorable design;
+Rubin, Biometrika 63, 1976). A task that was accepted is opened again when later labels of other
+tasks make its workers less trusted.
 """
 
 from __future__ import annotations
