@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from titian import __version__
+from titian.cli.annotation.app import app as annotation
 from titian.cli.demo import demo
 from titian.cli.guard import GuardedGroup
 from titian.cli.ledger import app as ledger
@@ -62,3 +63,4 @@ app.command()(run)
 app.command()(status)
 app.command()(verify)
 app.add_typer(ledger, name="ledger")
+app.add_typer(annotation, name="annotation")

@@ -1,0 +1,1 @@
+"""``titian annotation``: consensus, agreement, replay, label errors and formats."""

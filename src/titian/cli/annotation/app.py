@@ -1,0 +1,15 @@
+"""The table of the annotation commands; modules named here import nothing heavy either."""
+
+from __future__ import annotations
+
+import typer
+
+from titian.cli.annotation.consensus import consensus
+from titian.cli.annotation.replay import replay
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Bring labels together, measure agreement, find label errors, convert formats.",
+)
+app.command()(consensus)
+app.command()(replay)
