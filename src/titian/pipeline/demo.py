@@ -53,11 +53,13 @@ site: boston
 requirements:
   - {{id: R1, measure: sensitivity, at_least: 0.75}}
   - {{id: R2, measure: sensitivity, at_least: 0.70, for_each: [site, sex, age], min_count: 20}}
-  - {{id: R3, measure: auc, at_least: 0.80}}
-  - {{id: R4, measure: expected_calibration_error, at_most: 0.15}}
-  - {{id: R5, finding: data.subject_leak, at_most: 0}}
-  - {{id: R6, finding: data.near_duplicate_leak, at_most: 0}}
-  - {{id: R7, finding: data.label_giveaway, at_most: 0}}
+  - {{id: R3, measure: specificity, at_least: 0.60}}
+  - {{id: R4, measure: auc, at_least: 0.60}}
+  - {{id: R5, measure: expected_calibration_error, at_most: 0.15}}
+  - {{id: R6, finding: data.subject_leak, at_most: 0}}
+  - {{id: R7, finding: data.near_duplicate_leak, at_most: 0}}
+  - {{id: R8, finding: data.label_giveaway, at_most: 0}}
+  - {{id: R9, finding: data.duplicate_leak, at_most: 0}}
 dossier: {{cases: true}}
 """
 
