@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from titian.annotation.agreement.ratings import Ratings
+from titian.annotation.agreement.ratings import Ratings, row_sums
 from titian.annotation.agreement.scale import Scale
 from titian.annotation.consensus.votes import Floats
 
@@ -34,30 +34,38 @@ def krippendorff(ratings: Ratings, scale: Scale) -> Statistic:
     counts, size, share = _pairable(ratings)
     match scale.level:
         case "nominal":
-            apart = size * size - np.einsum("rk,rk->r", counts, counts)
+            apart = size * size - row_sums(counts * counts)
+            return _alpha(counts, apart * share, _unequal)
         case "interval":
-            values = scale.values - _centre(ratings, scale.values)
+            values = scale.values - scale.values.mean()
+            values = values / (float(np.ptp(values)) or 1.0)
             apart = 2.0 * (size * (counts @ values**2) - (counts @ values) ** 2)
+            return _alpha(counts, apart * share, lambda n: _spread(n, values))
         case _:
             distance = scale.ratio_distance()
-            apart = np.einsum("rk,rk->r", counts @ distance, counts)
-    apart = apart * share
+            apart = row_sums((counts @ distance) * counts)
+            return _alpha(
+                counts, apart * share, lambda n: np.einsum("bk,bk->b", n @ distance, n)
+            )
 
+
+def _alpha(counts: Floats, apart: Floats, expected: Callable[[Floats], Floats]) -> Statistic:
     def statistic(weight: Floats) -> Floats:
         n = weight @ counts
-        total = n.sum(axis=1)
-        match scale.level:
-            case "nominal":
-                expected = total * total - np.einsum("bk,bk->b", n, n)
-            case "interval":
-                expected = 2.0 * (total * (n @ values**2) - (n @ values) ** 2)
-            case _:
-                expected = np.einsum("bk,bk->b", n @ distance, n)
-        return _one_minus((weight @ apart) * (total - 1.0), expected)
+        return _one_minus((weight @ apart) * (n.sum(axis=1) - 1.0), expected(n))
 
-    values = scale.values if scale.level != "interval" else values
-    distance = scale.ratio_distance() if scale.level == "ratio" else np.zeros((0, 0))
     return statistic
+
+
+def _unequal(n: Floats) -> Floats:
+    total = n.sum(axis=1)
+    found: Floats = total * total - np.einsum("bk,bk->b", n, n)
+    return found
+
+
+def _spread(n: Floats, values: Floats) -> Floats:
+    found: Floats = 2.0 * (n.sum(axis=1) * (n @ values**2) - (n @ values) ** 2)
+    return found
 
 
 def _ordinal_alpha(ratings: Ratings) -> Statistic:
@@ -94,7 +102,9 @@ def gwet(ratings: Ratings, scale: Scale) -> Statistic:
     """Prepare Gwet's AC1 (nominal) or AC2 (weighted)."""
     weights = scale.weights()
     classes = scale.classes
-    factor = float(weights.sum()) / (classes * (classes - 1)) if classes > 1 else np.nan
+    factor = float(weights.sum()) / (classes * (classes - 1))
+    if not all(scale.names):
+        factor = np.nan  # one class and the empty one beside it: nothing can disagree
     return _chance_corrected(
         ratings, weights, lambda share: factor * (share * (1.0 - share)).sum(axis=1)
     )
@@ -105,7 +115,7 @@ def _chance_corrected(
 ) -> Statistic:
     size = ratings.per_task
     several = size >= 2
-    agreeing = np.einsum("rk,rk->r", ratings.counts @ weights, ratings.counts) - size
+    agreeing = row_sums((ratings.counts @ weights) * ratings.counts) - size
     pairs = np.where(several, size * (size - 1.0), 1.0)
     agreed = np.where(several, agreeing / pairs, 0.0)
     shares = ratings.counts / size[:, None]
@@ -126,11 +136,6 @@ def _pairable(ratings: Ratings) -> tuple[Floats, Floats, Floats]:
     counts = ratings.counts if several.all() else ratings.counts * several[:, None]
     share = np.divide(1.0, size - 1.0, out=np.zeros_like(size), where=several)
     return counts, size, share
-
-
-def _centre(ratings: Ratings, values: Floats) -> float:
-    n = ratings.times @ ratings.counts
-    return float((n @ values) / n.sum())
 
 
 def _one_minus(observed: Floats, expected: Floats) -> Floats:

@@ -37,8 +37,7 @@ class Ratings:
     @property
     def per_task(self) -> Floats:
         """Shape (rows,): the number of labels of a task with that row."""
-        found: Floats = self.counts.sum(axis=1)
-        return found
+        return row_sums(self.counts)
 
     @property
     def tasks(self) -> int:
@@ -98,10 +97,16 @@ def tabulate(
     )
 
 
+def row_sums(values: Floats) -> Floats:
+    """Return the sum of each row; a product with ones is several times faster than `sum`."""
+    found: Floats = values @ np.ones(values.shape[1])
+    return found
+
+
 def merged(counts: Floats, times: Floats | None) -> Ratings:
     """Return each distinct row of counts once; rows without a label are left out."""
     many = np.ones(len(counts)) if times is None else times
-    filled = counts.any(axis=1)
+    filled = row_sums(counts) > 0
     if not filled.all():
         counts, many = counts[filled], many[filled]
     key = _keys(counts)

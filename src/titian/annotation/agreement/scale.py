@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -129,6 +129,14 @@ def scale_of(
         values=np.arange(len(distinct), dtype=np.float64) if level == "ordinal" else distinct,
         place=place.astype(np.int64),
     )
+
+
+def at_least_two(scale: Scale) -> Scale:
+    """Return the scale with a second, empty class where it has only one."""
+    if scale.classes > 1:
+        return scale
+    values = np.append(scale.values, scale.values[-1:] + 1.0)
+    return replace(scale, names=(*scale.names, ""), values=values)
 
 
 def _in_order(names: tuple[str, ...], level: str, order: tuple[str, ...]) -> Scale:
