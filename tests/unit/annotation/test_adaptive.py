@@ -66,7 +66,7 @@ def test_every_task_gets_the_least_votes_it_can():
 
 
 def test_sure_tasks_are_accepted_and_others_ask_somebody_new():
-    votes, _ = crowd()
+    votes, _ = crowd("hard tasks")
     found = decide_next(votes, Policy(confidence=0.95))
     top = found.consensus.posterior.max(axis=1)
     np.testing.assert_array_equal(found.action == Action.ACCEPT, top >= 0.95)

@@ -42,15 +42,13 @@ def crowdlab(votes: Votes, probabilities: Floats) -> Fit:
         return _model_first(votes, probabilities, counts)
     agreement = _agreement(votes, counts, per_task)
     winner = _majority(counts, probabilities)
-    posterior, _ = _combine(votes, probabilities, counts, per_task, winner, agreement)
-    winner = posterior.argmax(axis=1)
     posterior, weight = _combine(votes, probabilities, counts, per_task, winner, agreement)
     return Fit(
         posterior=posterior,
         prior=posterior.mean(axis=0),
         log_likelihood=np.empty(0),
         skill=weight,
-        iterations=2,
+        iterations=1,
         converged=True,
     )
 

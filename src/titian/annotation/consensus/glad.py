@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit
 
 from titian.annotation.consensus.dawid_skene import normalise
 from titian.annotation.consensus.result import Fit
@@ -41,7 +40,9 @@ def glad(
     Returns:
         `log_likelihood` is the expected log-posterior after each M-step; `skill` the ability.
     """
-    task, worker, cell, count = votes.task, votes.worker, votes.cell, votes.count
+    # numpy gathers and counts fastest with indices of its own size.
+    task, worker = votes.task.astype(np.intp), votes.worker.astype(np.intp)
+    cell, count = votes.cell, votes.count
     n_workers, n_tasks = votes.workers, votes.tasks
     size = n_tasks * votes.classes
     spread = np.log(votes.classes - 1)
@@ -49,23 +50,27 @@ def glad(
     flat_prior = np.full(votes.classes, -np.log(votes.classes))
     constant = -0.5 * np.log(2 * np.pi) * len(point)
 
-    def logs(point: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        easiness = np.exp(point[n_workers:])[task]
-        ability = point[:n_workers][worker]
-        x = ability * easiness
-        tail = np.log1p(np.exp(-np.abs(x)))
-        return x, np.minimum(x, 0.0) - tail, ability, easiness
+    def products(point: Floats) -> tuple[Floats, Floats, Floats]:
+        easiness = np.exp(point[n_workers:]).take(task)
+        ability = point[:n_workers].take(worker)
+        return ability * easiness, ability, easiness
 
-    def objective(point: Floats, right: Floats) -> tuple[float, Floats]:
-        x, log_right, ability, easiness = logs(point)
+    def objective(point: Floats, right: Floats, wrong: Floats) -> tuple[float, Floats]:
+        x, ability, easiness = products(point)
+        small = np.exp(-np.abs(x))
+        whole = 1.0 + small
         # log(1 - sigmoid) = log sigmoid - x, so one logarithm serves both.
-        value = (count * log_right).sum() - (count * (1.0 - right) * (x + spread)).sum()
+        log_right = np.minimum(x, 0.0) - np.log(whole)
+        value = count @ log_right - wrong @ x - spread * wrong.sum()
         away = point - CENTRE
         value += constant - 0.5 * float(away @ away)
-        pull = count * (right - expit(x)) * easiness
+        sigmoid = np.where(x >= 0.0, 1.0, small)
+        sigmoid /= whole
+        pull = (right - count * sigmoid) * easiness
         slope = np.empty_like(point)
         slope[:n_workers] = tally(worker, pull, n_workers)
-        slope[n_workers:] = tally(task, pull * ability, n_tasks)
+        pull *= ability
+        slope[n_workers:] = tally(task, pull, n_tasks)
         slope -= away
         return -float(value), -slope
 
@@ -73,15 +78,14 @@ def glad(
     history: list[float] = []
     converged = False
     for _ in range(iterations):
-        x, _, _, _ = logs(point)
-        gain = count * (x + spread)
-        scores = tally(cell, gain, size)
+        x, _, _ = products(point)
+        scores = tally(cell, count * (x + spread), size)
         posterior, _ = normalise(scores.reshape(n_tasks, votes.classes), flat_prior)
-        right = posterior.reshape(-1)[cell]
+        right = count * posterior.reshape(-1).take(cell)
         found = minimize(
             objective,
             point,
-            args=(right,),
+            args=(right, count - right),
             method="CG",
             jac=True,
             tol=CLIMB_TOLERANCE,

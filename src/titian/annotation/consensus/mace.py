@@ -72,10 +72,13 @@ def _draw(votes: Votes, rng: np.random.Generator) -> Start:
 
 
 def _climb(votes: Votes, start: Start, iterations: int) -> Fit:
-    column, count = votes.column, votes.count
+    # numpy gathers and counts fastest with indices of its own size.
+    column, count = votes.column.astype(np.intp), votes.count
+    whole = bool((count == 1.0).all())  # then nothing needs to be multiplied
     cell: Ints = votes.cell
     size = votes.tasks * votes.classes
     knowing, habit = start.knowing, start.habit
+    cast = tally(column, count, habit.size)
     history = np.empty(iterations)
     flat_prior = np.full(votes.classes, -np.log(votes.classes))
     posterior = np.empty(0)
@@ -84,18 +87,17 @@ def _climb(votes: Votes, start: Start, iterations: int) -> Fit:
         by_habit = knowing[:, :1] * habit
         if_class = by_habit + knowing[:, 1:]
         log_habit = np.log(by_habit).reshape(-1)
-        gain = (np.log(if_class).reshape(-1) - log_habit)[column]
-        scores = tally(cell, count * gain, size)
+        gain = (np.log(if_class).reshape(-1) - log_habit).take(column)
+        scores = tally(cell, gain if whole else count * gain, size)
         posterior, likelihood = normalise(
             scores.reshape(votes.tasks, votes.classes), flat_prior
         )
         if step:
-            history[step - 1] = likelihood + float((count * log_habit[column]).sum())
+            history[step - 1] = likelihood + float(cast @ log_habit)
         if step == iterations:
             break
-        right = count * posterior.reshape(-1)[cell]
-        known = tally(column, right, by_habit.size)
-        cast = tally(column, count, by_habit.size)
+        right = posterior.reshape(-1).take(cell)
+        known = tally(column, right if whole else count * right, by_habit.size)
         known_share = (knowing[:, 1:] / if_class).reshape(-1)
         known = (known * known_share).reshape(habit.shape)
         strategy = cast.reshape(habit.shape) - known
