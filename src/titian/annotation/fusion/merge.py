@@ -1,0 +1,176 @@
+"""Merging the label sets of several workers into one, each kind of shape by its own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from titian.annotation.fusion.admission import admit, readers
+from titian.annotation.fusion.boxes import merge_boxes
+from titian.annotation.fusion.entries import Entries, Part
+from titian.annotation.fusion.result import Merged
+from titian.annotation.fusion.segments import merge_segments
+from titian.annotation.fusion.spans import merge_spans
+from titian.annotation.shapes import (
+    KIND,
+    Annotation,
+    Box,
+    Document,
+    LabelClass,
+    LabelSet,
+    Segment,
+    Shape,
+    TextSpan,
+)
+from titian.errors import InputError, Problem
+
+KEEP = 0.5
+LEAST_OVERLAP = 0.4  # two noisy shapes of one object overlap less than each does with the truth
+
+MERGERS: dict[type[Shape], Callable[[Entries[Any]], Part]] = {
+    Box: merge_boxes,
+    TextSpan: merge_spans,
+    Segment: merge_segments,
+}
+
+
+def merge(
+    label_sets: Mapping[str, LabelSet],
+    *,
+    read: Mapping[str, Collection[str]] | None = None,
+    keep: float = KEEP,
+    least_overlap: float = LEAST_OVERLAP,
+) -> Merged:
+    """Merge what several workers drew into one label set.
+
+    A document that a worker's set lists was read by that worker, also where nothing is on
+    it; a document that it does not list was skipped and says nothing about its objects.
+    The result does not depend on the order of the workers, beyond rounding and the order of
+    documents and records.
+
+    Args:
+        label_sets: worker's name -> what the worker drew.
+        read: worker's name -> further documents that the worker read and left empty, for
+            formats that do not list such documents.
+        keep: least probability with which an object is kept, in (0, 1).
+        least_overlap: overlap from which two shapes are the same object, in (0, 1).
+
+    Returns:
+        Annotations by document, then kind, then place; `score` is the probability that the
+        object is real and its label right (for spans and segments: its mean over the
+        stretch). Relations, groups and ids are not merged; notes say how many there were.
+
+    Raises:
+        InputError: T-A300 to T-A310; all problems of the sets together.
+    """
+    _check_bounds(keep=keep, least_overlap=least_overlap)
+    documents = admit(label_sets)
+    seen = readers(label_sets, documents, read)
+    parts: list[Part] = []
+    notes: list[str] = []
+    kinds = {type(a.shape) for s in label_sets.values() for a in s.annotations}
+    for kind, merger in MERGERS.items():
+        if kind in kinds:
+            chosen = _entries(label_sets, kind, documents, seen, keep, least_overlap)
+            parts.append(merger(chosen))
+    others = sorted(KIND[kind] for kind in kinds - set(MERGERS))
+    notes += [f"Shapes of the kind {kind} are not merged." for kind in others]
+    notes += [note for part in parts for note in part.notes] + _losses(label_sets)
+    place = {document.name: i for i, document in enumerate(documents)}
+    annotations = sorted(
+        (annotation for part in parts for annotation in part.annotations),
+        key=lambda a: (place[a.document], KIND[type(a.shape)], where(a.shape), a.label),
+    )
+    label_set = LabelSet(
+        documents=documents,
+        annotations=tuple(annotations),
+        classes=_classes(label_sets),
+        notes=tuple(notes),
+    )
+    return Merged(
+        label_set=label_set,
+        workers=tuple(quality for part in parts for quality in part.workers),
+        notes=tuple(notes),
+    )
+
+
+def where(shape: Shape) -> tuple[float, ...]:
+    """Return where a shape begins, to order shapes of one kind by."""
+    match shape:
+        case Box():
+            return (shape.y, shape.x)
+        case TextSpan():
+            return (shape.start, shape.end)
+        case Segment():
+            return (shape.start_s, shape.end_s)
+        case _:
+            return ()
+
+
+def _entries(
+    label_sets: Mapping[str, LabelSet],
+    kind: type[Shape],
+    documents: tuple[Document, ...],
+    read: np.ndarray[Any, np.dtype[np.bool_]],
+    keep: float,
+    least_overlap: float,
+) -> Entries[Any]:
+    place = {document.name: i for i, document in enumerate(documents)}
+    chosen: list[tuple[int, Annotation]] = [
+        (w, annotation)
+        for w, label_set in enumerate(label_sets.values())
+        for annotation in label_set.annotations
+        if isinstance(annotation.shape, kind)
+    ]
+    # Codes follow the names, so that the order of workers and classes cannot matter.
+    labels = tuple(sorted({annotation.label for _, annotation in chosen}))
+    code = {name: k for k, name in enumerate(labels)}
+    return Entries(
+        kind=KIND[kind],
+        annotations=tuple(annotation for _, annotation in chosen),
+        shapes=tuple(annotation.shape for _, annotation in chosen),
+        document=np.array([place[a.document] for _, a in chosen], dtype=np.int64),
+        worker=np.array([w for w, _ in chosen], dtype=np.int64),
+        label=np.array([code[a.label] for _, a in chosen], dtype=np.int64),
+        documents=documents,
+        workers=tuple(label_sets),
+        labels=labels,
+        read=read,
+        keep=keep,
+        least_overlap=least_overlap,
+    )
+
+
+def _classes(label_sets: Mapping[str, LabelSet]) -> tuple[LabelClass, ...]:
+    found: dict[str, LabelClass] = {}
+    for label_set in label_sets.values():
+        for item in label_set.classes:
+            found.setdefault(item.name, item)
+    return tuple(found.values())
+
+
+def _losses(label_sets: Mapping[str, LabelSet]) -> list[str]:
+    relations = sum(len(label_set.relations) for label_set in label_sets.values())
+    grouped = sum(bool(a.group) for s in label_sets.values() for a in s.annotations)
+    notes = []
+    if relations:
+        notes.append(f"{relations} relations between annotations are not merged.")
+    if grouped:
+        notes.append(f"The groups of {grouped} annotations are not merged.")
+    return notes
+
+
+def _check_bounds(**bounds: float) -> None:
+    problems = [
+        Problem(
+            code="T-A310",
+            message=f"{name} is {value}; it lies between 0 and 1, both excluded.",
+            remedy="Leave it out for the default.",
+        )
+        for name, value in bounds.items()
+        if not 0.0 < value < 1.0
+    ]
+    if problems:
+        raise InputError(*problems)
