@@ -1,0 +1,317 @@
+"""Likely label errors, from a model's out-of-fold probabilities: confident learning.
+
+C. G. Northcutt, L. Jiang and I. L. Chuang, JAIR 70 (2021) 1373-1411. A case counts as truly of
+class j where its probability of j reaches the mean that cases labelled j have; the table of
+given against so found classes, calibrated to the labels' counts, estimates the joint of given
+and true labels. Per pair of classes, as many cases as the joint says are wrong are taken, those
+with the largest margin first.
+
+The probabilities must be out of fold: a model that saw a case's label agrees with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from titian.annotation.consensus.crowdlab import probability_problems
+from titian.annotation.consensus.votes import Floats, Ints
+from titian.errors import InputError, Problem
+
+Rule = Literal["noise-rate", "confident-joint"]
+RULES: tuple[str, ...] = get_args(Rule)
+NEVER = 2.0  # threshold of a class without labels: no probability reaches it
+SLACK = 1e-6  # a probability this little below a threshold still reaches it
+TIE = 1e-8  # the given class wins against one that is less than this more probable
+SUM_TOLERANCE = 1e-3
+LEAST_KEPT = 1  # cases of a class that are never called wrong
+CALIBRATED_ON = 5_000  # cases, evenly spaced, on which the model's temperature is fitted
+TEMPERATURES = (-2.0, 2.0)  # natural logarithm of the temperatures tried
+LEAST_PROBABILITY = 1e-3  # a forest's 0 is not certainty
+SOLVABLE = 1e6  # condition number of the noise beyond which it is not inverted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelErrors:
+    """Cases whose label is likely wrong, the likeliest first.
+
+    Attributes:
+        case: shape (found,), rows of the input.
+        given: shape (found,), their labels.
+        suggested: shape (found,), the model's most probable class.
+        quality: shape (found,), the probability of the given label.
+        chance: shape (found,), the estimated probability that the label is wrong.
+        precision: shape (found,), the expected share of wrong labels among this case and
+            those before it: the mean of `chance` so far.
+        joint: shape (classes, classes), the estimated numbers of cases [given, true].
+        thresholds: shape (classes,), the mean probability of a class among cases so labelled;
+            2 for a class without labels.
+        cases: how many were looked at.
+        rule: one of `RULES`.
+    """
+
+    case: Ints
+    given: Ints
+    suggested: Ints
+    quality: Floats
+    chance: Floats
+    precision: Floats
+    joint: Ints
+    thresholds: Floats
+    cases: int
+    rule: str
+
+    @property
+    def noise_rate(self) -> float:
+        """The estimated share of all labels that are wrong, found or not."""
+        return 1.0 - float(np.trace(self.joint)) / max(float(self.joint.sum()), 1.0)
+
+
+def find_label_errors(
+    label: ArrayLike, probabilities: ArrayLike, *, rule: str = "noise-rate"
+) -> LabelErrors:
+    """Find likely label errors.
+
+    Args:
+        label: shape (n,), integers from 0 below the number of classes.
+        probabilities: shape (n, classes), out of fold; rows sum to 1.
+        rule: ``noise-rate`` takes as many cases per pair of classes as the joint says are
+            wrong; ``confident-joint`` takes the cases that count off its diagonal.
+
+    Returns:
+        Cases where another class is the more probable one, by rising quality. The chance that
+        a label is wrong follows from Bayes' rule with noise that depends on the class alone
+        (the joint), after one temperature is fitted so that the probabilities predict the
+        given labels best. The temperature changes neither which cases are found nor their
+        order.
+
+    Raises:
+        InputError: T-A210 shapes, T-A211 labels, T-A212 rule, T-A007 and T-A008 probabilities;
+            all problems together.
+    """
+    given, p = _checked(label, probabilities, rule)
+    n, classes = p.shape
+    flat = p.reshape(-1)
+    offset = np.arange(0, n * classes, classes)
+    quality = flat.take(offset + given)
+    best = p.argmax(axis=1)
+    highest = flat.take(offset + best)
+    counts = np.bincount(given, minlength=classes)
+    thresholds = np.full(classes, NEVER)
+    present = counts > 0
+    sums = np.bincount(given, weights=quality, minlength=classes)
+    thresholds[present] = np.maximum(sums[present] / counts[present], SLACK)
+    guess = _guess(p, best, highest, thresholds - SLACK)
+    joint = _joint(given, guess, counts)
+    doubted = quality + TIE < highest
+    if rule == "confident-joint":
+        found = np.flatnonzero(doubted & (guess >= 0) & (guess != given))
+    else:
+        found = _prune(p, given, np.flatnonzero(doubted), joint, counts)
+    found = found[np.argsort(quality[found], kind="stable")]
+    step = max(n // CALIBRATED_ON, 1)
+    heat = temperature(given[::step], p[::step])
+    chance = chance_wrong(given[found], tempered(p[found], heat), joint)
+    return LabelErrors(
+        case=found,
+        given=given[found].astype(np.int64),
+        suggested=best[found].astype(np.int64),
+        quality=quality[found].astype(np.float64),
+        chance=chance,
+        precision=np.cumsum(chance) / np.arange(1, len(chance) + 1),
+        joint=joint,
+        thresholds=thresholds,
+        cases=n,
+        rule=rule,
+    )
+
+
+def chance_wrong(given: NDArray[Any], probabilities: Floats, joint: Ints) -> Floats:
+    """Return the probability that each given label is wrong.
+
+    A model trained on noisy labels gives p(given | x). With noise that depends on the true
+    class alone, p(true | x) solves p(given | x) = noise @ p(true | x), and Bayes' rule gives
+    p(true = given | x, given).
+
+    Args:
+        given: shape (n,).
+        probabilities: shape (n, classes).
+        joint: shape (classes, classes), numbers of cases [given, true].
+    """
+    total = joint.sum(axis=0)
+    noise = np.eye(len(joint))
+    noise[:, total > 0] = joint[:, total > 0] / total[total > 0]
+    true = np.asarray(probabilities, dtype=np.float64)
+    if np.linalg.cond(noise) < SOLVABLE:
+        true = np.clip(np.linalg.solve(noise, true.T).T, LEAST_PROBABILITY, None)
+    likelihood = true * noise[given]
+    whole = likelihood.sum(axis=1)
+    rows = np.arange(len(given))
+    right = np.divide(likelihood[rows, given], whole, out=np.zeros(len(given)), where=whole > 0)
+    found: Floats = 1.0 - right
+    return found
+
+
+def temperature(given: NDArray[Any], probabilities: Floats) -> float:
+    """Return the temperature at which the probabilities predict the given labels best.
+
+    Guo et al., ICML 2017. Above 1 the model was too sure. Golden-section search over the
+    logarithm of the temperature.
+    """
+    logs = np.log(np.maximum(probabilities, LEAST_PROBABILITY)).astype(np.float64)
+    rows = np.arange(len(given))
+
+    def loss(heat: float) -> float:
+        scaled = logs / np.exp(heat)
+        scaled -= scaled.max(axis=1, keepdims=True)
+        whole = np.log(np.exp(scaled).sum(axis=1))
+        return float((whole - scaled[rows, given]).mean())
+
+    low, high = TEMPERATURES
+    ratio = (np.sqrt(5.0) - 1.0) / 2.0
+    left, right = high - ratio * (high - low), low + ratio * (high - low)
+    at_left, at_right = loss(left), loss(right)
+    for _ in range(12):
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - ratio * (high - low)
+            at_left = loss(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + ratio * (high - low)
+            at_right = loss(right)
+    return float(np.exp((low + high) / 2.0))
+
+
+def tempered(probabilities: Floats, heat: float) -> Floats:
+    """Return the probabilities at another temperature; rows sum to 1."""
+    logs = np.log(np.maximum(probabilities, LEAST_PROBABILITY)).astype(np.float64) / heat
+    found: Floats = np.exp(logs - logs.max(axis=1, keepdims=True))
+    found /= found.sum(axis=1, keepdims=True)
+    return found
+
+
+def _guess(
+    p: Floats, best: NDArray[Any], highest: Floats, thresholds: Floats
+) -> NDArray[np.int64]:
+    """Return the class each case counts as, -1 where it reaches no threshold.
+
+    A case that reaches several thresholds counts as its most probable class.
+    """
+    guess = best.astype(np.int64)
+    short = np.flatnonzero(highest < thresholds[best])
+    guess[short] = -1
+    possible = short[highest[short] >= thresholds.min()]
+    if len(possible):
+        reached = p[possible] >= thresholds
+        many = reached.sum(axis=1)
+        guess[possible] = np.where(
+            many == 0, -1, np.where(many == 1, reached.argmax(axis=1), best[possible])
+        )
+    return guess
+
+
+def _joint(given: NDArray[Any], guess: NDArray[np.int64], counts: NDArray[Any]) -> Ints:
+    """Count given against guessed classes, scaled to the counts of the given labels."""
+    classes = len(counts)
+    sure = np.flatnonzero(guess >= 0)
+    cell = given[sure].astype(np.int64) * classes + guess[sure]
+    table = np.bincount(cell, minlength=classes * classes).reshape(classes, classes)
+    np.fill_diagonal(table, np.maximum(table.diagonal(), 1))
+    scaled = table / table.sum(axis=1, keepdims=True) * counts[:, None]
+    whole: Ints = np.floor(scaled).astype(np.int64)
+    for row, exact in zip(whole, scaled, strict=True):  # largest remainders, sums kept
+        left = round(float(exact.sum())) - int(row.sum())
+        row[np.argsort(row - exact, kind="stable")[:left]] += 1
+    return whole
+
+
+def _prune(
+    p: Floats, given: NDArray[Any], doubted: Ints, joint: Ints, counts: NDArray[Any]
+) -> Ints:
+    """Take the cases with the largest margins, as many per pair as the joint has.
+
+    A positive margin makes a case a doubted one, so that the doubted cases are enough unless
+    more are to be taken than have a positive margin.
+    """
+    classes = len(counts)
+    wanted = joint.copy()
+    short = np.maximum(LEAST_KEPT - joint.diagonal(), 0)
+    if short.any():
+        others = np.maximum((joint > 0).sum(axis=1) - 1, 1)
+        wanted = np.maximum(joint - (short / others)[:, None], 0).astype(np.int64)
+    order = doubted[np.argsort(given[doubted], kind="stable")]
+    ends = np.cumsum(np.bincount(given[doubted], minlength=classes))
+    taken = np.zeros(len(given), dtype=bool)
+    for k in range(classes):
+        if counts[k] <= LEAST_KEPT:
+            continue
+        rows = order[ends[k - 1] if k else 0 : ends[k]]
+        near = p[rows]
+        every: tuple[Ints, Floats] | None = None
+        for j in range(classes):
+            many = int(wanted[k, j])
+            if j == k or not many:
+                continue
+            margin = near[:, j] - near[:, k]
+            place = rows
+            if many > int((margin > 0).sum()):
+                if every is None:
+                    whole = np.flatnonzero(given == k)
+                    every = whole, p[whole]
+                place, margin = every[0], every[1][:, j] - every[1][:, k]
+            if many >= len(place):
+                taken[place] = True
+            else:
+                taken[place[np.argpartition(-margin, many - 1)[:many]]] = True
+    found: Ints = doubted[taken[doubted]]
+    return found
+
+
+def _checked(
+    label: ArrayLike, probabilities: ArrayLike, rule: str
+) -> tuple[NDArray[Any], Floats]:
+    given, p = np.asarray(label), np.asarray(probabilities)
+    problems: list[Problem] = []
+    if rule not in RULES:
+        problems.append(
+            Problem(
+                code="T-A212",
+                message=f"there is no rule {rule!r}; the rules are {', '.join(RULES)}.",
+                remedy="Name one of them.",
+            )
+        )
+    if given.ndim != 1 or p.ndim != 2 or len(p) != len(given) or not p.size or p.shape[1] < 2:
+        problems.append(
+            Problem(
+                code="T-A210",
+                message=f"label has the shape {given.shape} and probabilities {p.shape}; they "
+                "are (n,) and (n, classes), n at least 1, classes at least 2.",
+                remedy="Give one row of probabilities per label.",
+            )
+        )
+        raise InputError(*problems)
+    if given.dtype.kind not in "iu" or int(given.min()) < 0 or int(given.max()) >= p.shape[1]:
+        wrong = [value for value in np.unique(given) if value not in range(p.shape[1])]
+        shown = ", ".join(map(str, wrong[:5])) or f"the type {given.dtype}"
+        problems.append(
+            Problem(
+                code="T-A211",
+                message=f"labels hold {shown}; they are integers from 0 to {p.shape[1] - 1}.",
+                remedy="Number the classes as the columns of the probabilities.",
+            )
+        )
+    if p.dtype not in (np.float64, np.float32):
+        p = p.astype(np.float64)
+    p = np.ascontiguousarray(p)
+    sums = p @ np.ones(p.shape[1], dtype=p.dtype)
+    # One NaN makes its sum NaN and both comparisons false.
+    fine = bool((np.abs(sums - 1.0) <= SUM_TOLERANCE).all() and (p.min() >= 0.0))
+    if not fine:
+        problems += probability_problems(p.astype(np.float64))
+    if problems:
+        raise InputError(*problems)
+    return given, p
