@@ -48,9 +48,9 @@ $(VENV)/.torch: $(VENV)/.base constraints.txt
 	@touch $@
 
 $(VENV)/.demo: EXTRAS := train
-$(VENV)/.test: EXTRAS := train,dicom,dev
-$(VENV)/.bench: EXTRAS := train,dicom,bench,dev
-$(VENV)/.all: EXTRAS := train,dicom,dask,ray,bench,docs,dev
+$(VENV)/.test: EXTRAS := train,dicom,annotation,dev
+$(VENV)/.bench: EXTRAS := train,dicom,annotation,bench,dev
+$(VENV)/.all: EXTRAS := train,dicom,annotation,dask,ray,bench,docs,dev
 $(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(VENV)/.all: $(VENV)/.torch pyproject.toml constraints.txt
 	@echo "Installing titian[$(EXTRAS)]"
 	@$(uv_install) --editable '.[$(EXTRAS)]'
