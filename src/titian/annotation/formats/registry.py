@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from titian.annotation.formats import audacity, coco, spacy, voc, yolo
+from titian.annotation.formats import (
+    audacity,
+    brat,
+    coco,
+    conll,
+    cvat,
+    labelme,
+    labelstudio,
+    mot,
+    rttm,
+    spacy,
+    voc,
+    webvtt,
+    yolo,
+)
 from titian.annotation.formats.loss import Loss
 from titian.annotation.shapes import LabelSet
 from titian.errors import InputError, Problem
@@ -77,8 +91,16 @@ _ALL = (
         media=True,
     ),
     _plain("voc", "Pascal VOC", voc.read, voc.write, folder=True),
+    _plain("cvat", "CVAT XML", cvat.read, cvat.write),
+    _plain("labelstudio", "Label Studio JSON", labelstudio.read, labelstudio.write),
+    _plain("labelme", "LabelMe", labelme.read, labelme.write, folder=True),
+    _plain("mot", "MOTChallenge", mot.read, mot.write, folder=True),
+    _plain("conll", "CoNLL", conll.read, conll.write),
     _plain("spacy", "spaCy and Prodigy JSONL", spacy.read, spacy.write),
+    _plain("brat", "brat standoff", brat.read, brat.write, folder=True),
     _plain("audacity", "Audacity labels", audacity.read, audacity.write, folder=True),
+    _plain("webvtt", "WebVTT", webvtt.read, webvtt.write, folder=True),
+    _plain("rttm", "RTTM", rttm.read, rttm.write),
 )
 FORMATS = {item.name: item for item in _ALL}
 
