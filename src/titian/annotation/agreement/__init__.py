@@ -1,5 +1,6 @@
 """Agreement among workers: alpha, kappas and Gwet's coefficients, with intervals by task."""
 
+from titian.annotation.agreement.drawn import agreement_of_sets
 from titian.annotation.agreement.report import (
     COEFFICIENTS,
     Agreement,
@@ -16,6 +17,7 @@ __all__ = [
     "Part",
     "Scale",
     "agreement",
+    "agreement_of_sets",
     "krippendorff_alpha",
     "scale_of",
 ]
