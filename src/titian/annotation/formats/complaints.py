@@ -88,9 +88,10 @@ def whole_of(text: str) -> int | None:
 
 def plain(number: float) -> int | float:
     """Return a whole float as an int, so that files hold 10 and not 10.0."""
+    number = float(number)
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def shortest(number: float) -> str:
     """Write a number so that it reads back the same."""
-    return str(plain(float(number)))
+    return str(plain(number))

@@ -13,6 +13,8 @@ from titian.annotation.formats import (
     coco,
     conll,
     cvat,
+    dicom_seg,
+    dicom_sr,
     labelme,
     labelstudio,
     mot,
@@ -101,6 +103,22 @@ _ALL = (
     _plain("audacity", "Audacity labels", audacity.read, audacity.write, folder=True),
     _plain("webvtt", "WebVTT", webvtt.read, webvtt.write, folder=True),
     _plain("rttm", "RTTM", rttm.read, rttm.write),
+    Format(
+        name="dicom-seg",
+        title="DICOM SEG",
+        reader=dicom_seg.read,
+        writer=dicom_seg.write,
+        folder=True,
+        media=True,
+    ),
+    Format(
+        name="dicom-sr",
+        title="DICOM SR",
+        reader=dicom_sr.read,
+        writer=dicom_sr.write,
+        folder=True,
+        media=True,
+    ),
 )
 FORMATS = {item.name: item for item in _ALL}
 
