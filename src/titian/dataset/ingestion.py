@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +15,7 @@ from titian.dataset.canonical import band, canonical, is_missing, number
 from titian.dataset.fingerprint import fingerprint
 from titian.dataset.images import UnreadableImageError, decode, read_bytes
 from titian.dataset.inspection import feature_columns
+from titian.dataset.labels import Labels
 from titian.dataset.parquet import text
 from titian.dataset.records import Records
 from titian.dataset.table import Table
@@ -69,6 +70,14 @@ def records_of(table: Table, data: Data) -> Records:
             for name in feature_columns(table, data)
         },
     )
+
+
+def relabelled(table: Table, data: Data, labels: Labels) -> Table:
+    """Return a table whose label column holds these labels, ``""`` where a case has none."""
+    column = [""] * len(table)
+    for case, label in zip(labels.case.tolist(), labels.label.tolist(), strict=True):
+        column[case] = label
+    return replace(table, columns={**table.columns, data.label: column})
 
 
 def side_of(table: Table, data: Data) -> NDArray[np.str_]:

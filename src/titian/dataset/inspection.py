@@ -69,7 +69,7 @@ def identical_rows(columns: Iterable[list[str]]) -> list[list[int]]:
 
 def _named_columns(data: Data) -> list[tuple[str, str]]:
     """Return (key of the project file, column) for every column that the project names."""
-    named = [("data.label", data.label)]
+    named = [] if data.readings else [("data.label", data.label)]
     for key, column in (
         ("data.image", data.image),
         ("data.subject", data.subject),
@@ -98,7 +98,7 @@ def _column_problems(table: Table, data: Data) -> Iterable[Problem]:
 def _present(table: Table, data: Data, root: Path) -> list[Problem]:
     """Check every named column that is there."""
     checks: list[tuple[str | None, Callable[[], Iterable[Problem]]]] = [
-        (data.label, lambda: _label_problems(table, data)),
+        (None if data.readings else data.label, lambda: label_problems(table, data)),
         (data.subject, lambda: _subject_problems(table, data)),
         (data.split.column, lambda: _side_problems(table, data)),
         (data.image, lambda: _image_problems(table, data, root)),
@@ -117,10 +117,14 @@ def _present(table: Table, data: Data, root: Path) -> list[Problem]:
     return problems
 
 
-def _label_problems(table: Table, data: Data) -> Iterable[Problem]:
+def label_problems(table: Table, data: Data) -> Iterable[Problem]:
+    """Yield what is wrong with the column of labels.
+
+    Labels that come from readings may be missing: a case that nobody read is left out.
+    """
     cells = table.columns[data.label]
     blank = [row for row, cell in enumerate(cells) if is_missing(cell, data.missing)]
-    if blank:
+    if blank and not data.readings:
         yield Problem(
             code="T-D011",
             message=f"column {data.label!r} of {table.name} has {len(blank)} missing labels "

@@ -19,8 +19,16 @@ from titian.dataset.description import (
 )
 from titian.dataset.giveaway import giveaway_findings
 from titian.dataset.images import Pixels, read_image
-from titian.dataset.ingestion import ImageFile, look_at, records_of, side_of, with_files
-from titian.dataset.inspection import table_problems
+from titian.dataset.ingestion import (
+    ImageFile,
+    look_at,
+    records_of,
+    relabelled,
+    side_of,
+    with_files,
+)
+from titian.dataset.inspection import label_problems, table_problems
+from titian.dataset.labels import read_labels
 from titian.dataset.leaks import cases, duplicate_leaks, subject_leaks
 from titian.dataset.records import Records, Text, read_records, write_records
 from titian.dataset.resemblance import near_duplicate_leaks
@@ -41,8 +49,18 @@ class Look:
     paths: tuple[str, ...]
 
 
-def ingest_settings(project: Project) -> Data:
-    """Return what reading depends on: not the shares, so that changing them reads nothing."""
+def ingest_settings(project: Project) -> Data | None:
+    """Return what reading depends on, or None where labels come from readings."""
+    return None if project.data.readings else _without_shares(project)
+
+
+def ingest_annotated_settings(project: Project) -> Data | None:
+    """Return what reading depends on, or None where labels stand in the table."""
+    return _without_shares(project) if project.data.readings else None
+
+
+def _without_shares(project: Project) -> Data:
+    """Return the ``data`` block less the shares, so that changing them reads nothing."""
     split = project.data.split
     if split.column is None:
         return replace(project.data, split=Split())
@@ -57,15 +75,22 @@ def split_settings(project: Project) -> Data:
 def ingest(data: Data, inputs: Mapping[str, Path], context: Context) -> StageResult:
     """Read the table and every image once.
 
+    Where the inputs hold the kind ``labels``, each case's label is taken from there, and a
+    case without one is left out.
+
     Raises:
         InputError: every problem of the table, or of its images, together.
     """
     root = inputs["source"]
     table = read_table(root / data.table)
     problems = table_problems(root, table, data)
+    if "labels" in inputs:
+        table = relabelled(table, data, read_labels(inputs["labels"]))
+        problems += label_problems(table, data)
     if problems:
         raise InputError(*problems)
     everything = records_of(table, data)
+    everything = everything.take(everything.label != "")
     records, findings = everything, table_findings(table, everything, data)
     controls: tuple[Control, ...] = ()
     if everything.image is not None:
@@ -192,6 +217,15 @@ INGEST: Stage[Data] = Stage(
     reads=("source",),
     writes=("records",),
     configure=ingest_settings,
+    run=ingest,
+)
+
+INGEST_ANNOTATED: Stage[Data] = Stage(
+    name="ingest-annotated",
+    summary="As ingest, with the labels that the annotate stage came to.",
+    reads=("source", "labels"),
+    writes=("records",),
+    configure=ingest_annotated_settings,
     run=ingest,
 )
 

@@ -29,7 +29,7 @@ from titian.values import Data
 def survey(
     root: Path, data: Data, *, index_file: Path, workers: int, progress: Progress
 ) -> Manifest:
-    """Return the manifest of the table and of every image that it names.
+    """Return the manifest of the table, of every image that it names, and of raw labels.
 
     A table that did not change is not parsed again, and a file that did not change is not
     hashed again. Files that are missing are recorded as such and not refused here.
@@ -45,9 +45,10 @@ def survey(
         InputError: the table is unreadable, or its content breaks a rule; all problems of
             the content that need no other file are raised together.
     """
-    lexical = path_problem(root, data.table, place="data.table")
-    if lexical is not None:
-        raise InputError(lexical)
+    named = (("data.table", data.table), *(("annotate", path) for path in data.readings))
+    lexical = [path_problem(root, path, place=place) for place, path in named]
+    if any(lexical):
+        raise InputError(*(problem for problem in lexical if problem is not None))
     index = read_index(index_file)
     paths = _known_paths(root, data, index)
     if paths is None:
@@ -55,8 +56,11 @@ def survey(
         problems = table_problems(root, table, data)
         if problems:
             raise InputError(*problems)
-        named = [] if data.image is None else table.columns[data.image]
-        paths = sorted({data.table, *(_relative(data, name) for name in named)}, key=_bytes)
+        images = [] if data.image is None else table.columns[data.image]
+        paths = sorted(
+            {data.table, *data.readings, *(_relative(data, name) for name in images)},
+            key=_bytes,
+        )
     return _look(
         root,
         paths,
@@ -65,7 +69,7 @@ def survey(
         workers=workers,
         progress=progress,
         table=data.table,
-        column=data.image or "",
+        column=_origin(data),
     )
 
 
@@ -88,7 +92,7 @@ def source_manifest(
         workers: number of threads that hash.
         progress: called with bytes hashed and bytes to hash.
         table: one of the paths, from which the others were read; remembered.
-        column: the table's column that names them; remembered.
+        column: the table's column that names them, and what else does; remembered.
 
     Raises:
         EnvironmentFault: a file is there but cannot be read.
@@ -161,7 +165,7 @@ def _look(
 
 def _known_paths(root: Path, data: Data, index: Index | None) -> Sequence[str] | None:
     """Return the indexed paths if the table from which they were read did not change."""
-    if index is None or (index.table, index.column) != (data.table, data.image or ""):
+    if index is None or (index.table, index.column) != (data.table, _origin(data)):
         return None
     place = _find(index.paths, data.table)
     if place is None or not index.fresh[place]:
@@ -169,6 +173,11 @@ def _known_paths(root: Path, data: Data, index: Index | None) -> Sequence[str] |
     stats = stat_files(root, [data.table])
     same = bool((stats[0] == index.stats[place]).all()) and stats[0, 0] != ABSENT
     return index.paths if same else None
+
+
+def _origin(data: Data) -> str:
+    """Return what the paths come from besides the table: its column, and files named apart."""
+    return "\0".join((data.image or "", *data.readings))
 
 
 def _find(paths: Sequence[str], path: str) -> int | None:

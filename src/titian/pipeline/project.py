@@ -100,6 +100,7 @@ def _project(shaped: ProjectFile, tree: Any, stages: Sequence[Stage[Any]]) -> Pr
             split=_split(data),
             missing=tuple(data.missing),
             unreadable=data.unreadable,
+            readings=getattr(blocks.get("annotate"), "files", ()),
         ),
         alpha=shaped.alpha,
         requirements=tuple(

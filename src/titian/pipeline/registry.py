@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from titian.dataset.stage import INGEST, SPLIT
+from titian.annotation.stage import ANNOTATE
+from titian.dataset.stage import INGEST, INGEST_ANNOTATED, SPLIT
 from titian.dossier.stage import VERDICT
 from titian.stage import Stage
 from titian.training.stage import TRAIN
@@ -17,7 +18,9 @@ from titian.validation.stage import VALIDATE
 from titian.validation.vendor import ADMIT
 
 STAGES: tuple[Stage[Any], ...] = (
+    ANNOTATE,
     INGEST,
+    INGEST_ANNOTATED,
     SPLIT,
     TRAIN,
     ADMIT,

@@ -53,6 +53,9 @@ class Data:
         missing: texts that mean "missing" besides the empty one, such as ``?``.
         unreadable: ``refuse`` (exit 2) or ``exclude`` (a finding) for a case whose image
             is missing or corrupt.
+        readings: files of raw labels that the ``annotate`` block names, relative to the data
+            folder; where there are any, labels come from the kind ``labels`` and not from
+            the table, which need not have the column.
     """
 
     table: str
@@ -65,6 +68,7 @@ class Data:
     split: Split = field(default_factory=Split)
     missing: tuple[str, ...] = ()
     unreadable: str = "refuse"
+    readings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,330 @@
+"""What an annotation round came to in numbers and pictures: agreement, certainty, cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from titian.annotation.agreement import Agreement, agreement
+from titian.annotation.consensus import Consensus
+from titian.annotation.readers import Floats, Ints, Others
+from titian.annotation.readings import Round
+from titian.statistics import Estimate, proportion
+from titian.statistics.estimate import unknown
+from titian.values import (
+    BarFigure,
+    Figure,
+    ForestFigure,
+    HeatMapFigure,
+    Measurement,
+)
+from titian.values.figure import ForestRow
+
+MOST_READERS_SHOWN = 24  # rows that fit a page; those with the most readings
+MOST_CLASSES_SHOWN = 20
+MOST_SITES_SHOWN = 8
+SITE = "reading_site"
+COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Measurements, and the agreement from which some were read; None with one reader."""
+
+    measurements: tuple[Measurement, ...]
+    agreement: Agreement | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """What labels cost at one place; None where it is not told."""
+
+    site: str
+    labels: int
+    accepted: float
+    cost: float | None
+
+    @property
+    def per_label(self) -> float | None:
+        """Cost of one label."""
+        return None if self.cost is None else self.cost / self.labels
+
+    @property
+    def per_accepted(self) -> float | None:
+        """Cost of one accepted label."""
+        return None if self.cost is None or not self.accepted else self.cost / self.accepted
+
+
+def measurements(
+    round_: Round,
+    found: Consensus,
+    *,
+    gold: Ints | None,
+    alpha: float,
+    confidence: float,
+    pay_per_label: float | None,
+    currency: str,
+    class_column: str,
+    rng: np.random.Generator,
+) -> Account:
+    """Measure agreement, expected accuracy, the share escalated, labels and cost.
+
+    Args:
+        round_: the readings.
+        found: their consensus.
+        gold: shape (tasks,), known classes, -1 where unknown; None without gold.
+        alpha: one minus the coverage of the intervals.
+        confidence: labels below it are escalated, all others accepted.
+        pay_per_label: what a label costs where no column tells.
+        currency: unit of the costs.
+        class_column: names the class in a subgroup.
+        rng: draws the bootstrap.
+    """
+    readings = round_.readings
+    agreed = _agreement(round_, alpha=alpha, rng=rng)
+    measured = _alphas(agreed, round_, class_column)
+    measured.append(
+        Measurement(
+            name="expected_label_accuracy",
+            value=float(found.confidence.mean()),
+            n=readings.tasks,
+            method=f"mean confidence of the consensus ({found.method})",
+            reason="the readers' own word: without gold no interval holds it",
+        )
+    )
+    if gold is not None:
+        known = gold >= 0
+        right = proportion(
+            found.label[known] == gold[known],
+            readings.cluster[known],
+            alphas=(alpha,),
+            noun="tasks with gold",
+        )
+        measured.append(_measured("label_accuracy", right))
+    below = proportion(found.confidence < confidence, readings.cluster, alphas=(alpha,))
+    measured.append(_measured("escalated_share", below))
+    measured.append(
+        Measurement(
+            name="labels_per_task",
+            value=len(readings.label) / readings.tasks,
+            n=readings.tasks,
+            unit="labels",
+            method=COUNT,
+            reason="a count has no interval",
+        )
+    )
+    spent = spending(round_, found, confidence=confidence, pay_per_label=pay_per_label)
+    measured += [_cost(place, currency) for place in spent]
+    return Account(measurements=tuple(measured), agreement=agreed)
+
+
+def _agreement(round_: Round, *, alpha: float, rng: np.random.Generator) -> Agreement | None:
+    readings = round_.readings
+    if readings.readers < 2:
+        return None
+    return agreement(
+        readings.task,
+        readings.reader,
+        readings.label,
+        names=round_.crowd.label.names,
+        rng=rng,
+        site=readings.site,
+        sites=readings.sites,
+        alpha=alpha,
+    )
+
+
+def _alphas(agreed: Agreement | None, round_: Round, class_column: str) -> list[Measurement]:
+    name = "krippendorff_alpha"
+    if agreed is None:
+        whole = unknown(round_.readings.tasks, "one reader agrees with nobody")
+        return [_measured(name, whole)]
+    return [
+        _measured(name, agreed.estimate),
+        *(_measured(name, p.estimate, {class_column: p.name[0]}) for p in agreed.by_class),
+        *(_measured(name, p.estimate, {SITE: p.name[0]}) for p in agreed.by_site),
+    ]
+
+
+def spending(
+    round_: Round, found: Consensus, *, confidence: float, pay_per_label: float | None
+) -> tuple[Spending, ...]:
+    """Return what labels cost overall and, with several sites, at each.
+
+    A site's accepted labels are counted by its share of the labels of each accepted task.
+    """
+    readings = round_.readings
+    cost: Floats | None = round_.crowd.numbers.get("cost")
+    if cost is None and pay_per_label is not None:
+        cost = np.full(len(readings.label), pay_per_label)
+    accepted = found.confidence >= confidence
+    per_task = np.bincount(readings.task, minlength=readings.tasks)
+    part = accepted[readings.task] / per_task[readings.task]
+
+    def at(name: str, rows: np.ndarray) -> Spending:
+        told = cost is not None and not np.isnan(cost[rows]).any()
+        return Spending(
+            site=name,
+            labels=int(rows.sum()),
+            accepted=float(part[rows].sum()),
+            cost=float(cost[rows].sum()) if told and cost is not None else None,
+        )
+
+    places = [at("", np.ones(len(readings.label), dtype=np.bool_))]
+    if readings.site is not None and len(readings.sites) > 1:
+        places += [
+            at(name, readings.site == code)
+            for code, name in enumerate(readings.sites)
+            if (readings.site == code).any()
+        ]
+    return tuple(places)
+
+
+def figures(
+    round_: Round,
+    found: Consensus,
+    others: Others,
+    agreed: Agreement | None,
+    *,
+    alpha: float,
+    confidence: float,
+    pay_per_label: float | None,
+    currency: str,
+) -> tuple[Figure, ...]:
+    """Draw agreement by class, readers against the others, confusion and cost."""
+    drawn: list[Figure] = []
+    parts = () if agreed is None else agreed.by_class[:MOST_CLASSES_SHOWN]
+    if parts:
+        drawn.append(
+            BarFigure(
+                name="agreement by class",
+                title="Agreement of readers by class",
+                caption="Krippendorff's alpha of each class against all others: 1 is full "
+                "agreement, 0 what chance gives; a low class needs a sharper guideline.",
+                y_label="alpha",
+                categories=tuple(part.name[0] for part in parts),
+                series=("alpha",),
+                values=(tuple(part.estimate.value for part in parts),),
+            )
+        )
+    drawn.append(_forest(round_, others, alpha))
+    drawn.append(_confusion(round_, others))
+    spent = spending(round_, found, confidence=confidence, pay_per_label=pay_per_label)
+    if spent[0].cost is not None:
+        drawn.append(
+            BarFigure(
+                name="cost of labels",
+                title="Cost of a label",
+                caption="What a reading costs, and what an accepted label costs once all "
+                "readings of its task and the escalated tasks are paid.",
+                y_label=currency or "cost",
+                categories=tuple(
+                    place.site or "all" for place in spent[: MOST_SITES_SHOWN + 1]
+                ),
+                series=("per reading", "per accepted label"),
+                values=(
+                    tuple(place.per_label for place in spent[: MOST_SITES_SHOWN + 1]),
+                    tuple(place.per_accepted for place in spent[: MOST_SITES_SHOWN + 1]),
+                ),
+            )
+        )
+    return tuple(drawn)
+
+
+def _forest(round_: Round, others: Others, alpha: float) -> ForestFigure:
+    readings = round_.readings
+    busy = np.bincount(readings.reader[others.told], minlength=readings.readers)
+    chosen = np.sort(np.argsort(-busy, kind="stable")[:MOST_READERS_SHOWN])
+    groups: list[tuple[str, np.ndarray]] = [("all sites", others.told)]
+    if readings.site is not None and len(readings.sites) > 1:
+        groups = [
+            (f"site {name}", others.told & (readings.site == code))
+            for code, name in enumerate(readings.sites[:MOST_SITES_SHOWN])
+        ]
+    rows = []
+    for group, here in groups:
+        for reader in chosen.tolist():
+            own = here & (readings.reader == reader)
+            cluster = readings.cluster[readings.task[own]]
+            share = proportion(others.agrees[own], cluster, alphas=(alpha,))
+            low, high = None, None
+            if share.intervals:
+                low, high = share.intervals[0].low, share.intervals[0].high
+            rows.append(
+                ForestRow(
+                    group=group,
+                    label=f"reader {reader + 1}",
+                    value=share.value,
+                    low=low,
+                    high=high,
+                    n=share.n,
+                )
+            )
+    shown = f"; {readings.readers - len(chosen)} readers with fewer labels are not shown"
+    return ForestFigure(
+        name="readers",
+        title="Readers against the others",
+        caption="Share of each reader's labels that agree with a weighted vote of the other "
+        "readers; readers are numbered in a random order"
+        + (shown if readings.readers > len(chosen) else "")
+        + ".",
+        x_label="agreement",
+        rows=tuple(rows),
+        x_range=(0.0, 1.0),
+    )
+
+
+def _confusion(round_: Round, others: Others) -> HeatMapFigure:
+    readings, names = round_.readings, round_.crowd.label.names[:MOST_CLASSES_SHOWN]
+    k = readings.classes
+    cell = others.label[others.told] * k + readings.label[others.told]
+    table = np.bincount(cell, minlength=k * k).reshape(k, k).astype(np.float64)
+    whole = table.sum(axis=1)
+    return HeatMapFigure(
+        name="confusion of readers",
+        title="What readers call each class",
+        caption="Share of labels on tasks of a class (by the other readers) that name each "
+        "class; off the diagonal stands what they confuse.",
+        x_label="label given",
+        y_label="class by the others",
+        columns=names,
+        rows=names,
+        values=tuple(
+            tuple(
+                float(table[i, j] / whole[i]) if whole[i] else None for j in range(len(names))
+            )
+            for i in range(len(names))
+        ),
+    )
+
+
+def _measured(
+    name: str, estimate: Estimate, subgroup: dict[str, str] | None = None
+) -> Measurement:
+    return Measurement(
+        name=name,
+        value=estimate.value,
+        n=estimate.n,
+        method=estimate.method,
+        subgroup=subgroup,
+        intervals=estimate.intervals,
+        reason=estimate.reason,
+    )
+
+
+def _cost(place: Spending, currency: str) -> Measurement:
+    reason = "a sum of what was paid has no interval"
+    if place.cost is None:
+        reason = "the cost of some label is not told"
+    elif not place.accepted:
+        reason = "no label was accepted"
+    return Measurement(
+        name="cost_per_accepted_label",
+        value=place.per_accepted,
+        n=round(place.accepted),
+        unit=currency or "currency unit",
+        method=COUNT,
+        subgroup={SITE: place.site} if place.site else None,
+        reason=reason,
+    )
