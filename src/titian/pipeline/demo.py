@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from titian.annotation.faults import PlantedReadings, plant_careless_reader
+from titian.annotation.phantom import make_readings, write_readings
 from titian.dataset.faults import (
     PlantedFault,
     plant_corrupt_file,
@@ -46,6 +48,9 @@ data:
   attributes: [site, sex, room, {{age: [20, 45, 60, 95]}}]
   split: {{column: fold, train: [train], test: [test]}}
   unreadable: exclude        # a corrupt file becomes a finding; the default is to stop
+annotate:                    # five simulated readers, four readings a picture
+  labels: readings.csv
+  currency: USD
 training: {{recipe: auto, seed: 7}}
 sites:
   - {{name: boston, country: US, time_zone: America/New_York}}
@@ -60,6 +65,8 @@ requirements:
   - {{id: R7, finding: data.near_duplicate_leak, at_most: 0}}
   - {{id: R8, finding: data.label_giveaway, at_most: 0}}
   - {{id: R9, finding: data.duplicate_leak, at_most: 0}}
+  - {{id: R10, finding: annotation.spammer, at_most: 0}}
+  - {{id: R11, finding: annotation.careless_reader, at_most: 0}}
 dossier: {{cases: true}}
 """
 
@@ -102,12 +109,15 @@ def make_demo(folder: Path, reporter: Reporter) -> DemoOutcome:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(SEED)
     study = make_phantom(seed=SEED)
-    faults = []
+    faults: list[tuple[PlantedFault | PlantedReadings, str]] = []
     for plant, word in _PLANTERS:
         planted = plant(study, rng=rng)
         study = planted.study
         faults.append((planted, word))
     write_phantom(study, folder)
+    readers = plant_careless_reader(make_readings(study, rng=rng), study, rng=rng)
+    write_readings(readers.readings, study, folder)
+    faults.append((readers, ""))
     (folder / FILE_NAME).write_text(PROJECT, encoding="utf-8")
     outcome = run(folder, reporter=reporter)
     return DemoOutcome(
@@ -117,7 +127,9 @@ def make_demo(folder: Path, reporter: Reporter) -> DemoOutcome:
     )
 
 
-def _look_for(planted: PlantedFault, word: str, findings: Sequence[Finding]) -> Planted:
+def _look_for(
+    planted: PlantedFault | PlantedReadings, word: str, findings: Sequence[Finding]
+) -> Planted:
     for finding in findings:
         cases = {int(number) for number in re.findall(r"\d+", finding.where)}
         named = word in finding.what if word else bool(cases & set(planted.cases))
