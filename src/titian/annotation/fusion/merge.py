@@ -8,21 +8,31 @@ from typing import Any
 import numpy as np
 
 from titian.annotation.fusion.admission import admit, readers
+from titian.annotation.fusion.answers import merge_answers
 from titian.annotation.fusion.boxes import merge_boxes
 from titian.annotation.fusion.entries import Entries, Part
+from titian.annotation.fusion.keypoints import merge_keypoints
+from titian.annotation.fusion.masks import merge_masks, merge_polygons
 from titian.annotation.fusion.result import Merged
 from titian.annotation.fusion.segments import merge_segments
 from titian.annotation.fusion.spans import merge_spans
+from titian.annotation.fusion.tracks import merge_tracks
 from titian.annotation.shapes import (
     KIND,
     Annotation,
     Box,
+    Classification,
     Document,
+    Keypoints,
     LabelClass,
     LabelSet,
+    Mask,
+    Polygon,
     Segment,
     Shape,
     TextSpan,
+    Track,
+    extent,
 )
 from titian.errors import InputError, Problem
 
@@ -31,8 +41,13 @@ LEAST_OVERLAP = 0.4  # two noisy shapes of one object overlap less than each doe
 
 MERGERS: dict[type[Shape], Callable[[Entries[Any]], Part]] = {
     Box: merge_boxes,
+    Polygon: merge_polygons,
+    Mask: merge_masks,
     TextSpan: merge_spans,
     Segment: merge_segments,
+    Keypoints: merge_keypoints,
+    Track: merge_tracks,
+    Classification: merge_answers,
 }
 
 
@@ -75,8 +90,6 @@ def merge(
         if kind in kinds:
             chosen = _entries(label_sets, kind, documents, seen, keep, least_overlap)
             parts.append(merger(chosen))
-    others = sorted(KIND[kind] for kind in kinds - set(MERGERS))
-    notes += [f"Shapes of the kind {kind} are not merged." for kind in others]
     notes += [note for part in parts for note in part.notes] + _losses(label_sets)
     place = {document.name: i for i, document in enumerate(documents)}
     annotations = sorted(
@@ -101,11 +114,22 @@ def where(shape: Shape) -> tuple[float, ...]:
     match shape:
         case Box():
             return (shape.y, shape.x)
+        case Polygon():
+            around = extent(tuple(point for ring in shape.rings for point in ring))
+            return (around.y, around.x)
+        case Mask():
+            return (shape.counts[0],)
         case TextSpan():
             return (shape.start, shape.end)
         case Segment():
             return (shape.start_s, shape.end_s)
-        case _:
+        case Keypoints():
+            first = next(p for p in shape.points if p.visibility)
+            return (first.y, first.x)
+        case Track():
+            key = shape.keyframes[0]
+            return (key.frame, key.box.y, key.box.x)
+        case Classification():
             return ()
 
 

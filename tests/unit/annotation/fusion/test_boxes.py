@@ -26,7 +26,7 @@ def drawn(*boxes: tuple[str, float, float, float, float], documents=(PAGE,)) -> 
     )
 
 
-def crowd(seed: int, *, scale: float = 1.0, documents: int = 12, workers: int = 4):
+def crowd(seed: int, *, scale: float = 1.0, documents: int = 5, workers: int = 4):
     """Boxes of simulated workers as (corners, document, worker, label)."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -128,7 +128,7 @@ def test_read_says_that_a_document_was_empty():
     assert [q.documents for q in told.workers] == [1, 2]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000), order=st.permutations(range(4)))
 def test_the_order_of_workers_does_not_matter(seed, order):
     corners, document, worker, label = crowd(seed)
@@ -141,7 +141,7 @@ def test_the_order_of_workers_does_not_matter(seed, order):
     np.testing.assert_allclose(one, two, atol=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000), scale=st.sampled_from([0.001, 0.5, 3.0, 1000.0]))
 def test_the_unit_of_length_does_not_matter(seed, scale):
     one = fused(*crowd(seed))
@@ -150,7 +150,7 @@ def test_the_unit_of_length_does_not_matter(seed, scale):
     np.testing.assert_allclose(one.objects.real, two.objects.real, atol=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000), workers=st.integers(1, 5))
 def test_workers_who_draw_the_same_give_back_the_same(seed, workers):
     corners, document, _, label = crowd(seed, workers=1)
