@@ -15,9 +15,9 @@ from titian.evidence.bundle import seal, write_ledger_part
 from titian.evidence.keys import SigningKey
 from titian.evidence.ledger import Entry, Ledger
 from titian.evidence.store import write_aside
-from titian.evidence.verify import canonical, verify
+from titian.evidence.verify import canonical
 from titian.pipeline import closure
-from titian.pipeline.store import STATE_FOLDER, replace_folder, restore_folder
+from titian.pipeline.store import STATE_FOLDER, file_digest, replace_folder, restore_folder
 from titian.values import Project, to_json
 
 FOLDER = "dossier"
@@ -37,7 +37,8 @@ def publish(
     """Write ``dossier/`` and ``dossier.zip`` in `folder`, unless they are there already.
 
     The dossier in place is kept when it was drawn from the same statements by the same
-    source and still verifies; so a run in which nothing changed changes nothing.
+    source and no byte of it has changed since; so a run in which nothing changed changes
+    nothing.
     """
     state = folder / STATE_FOLDER
     place = folder / FOLDER
@@ -49,9 +50,7 @@ def publish(
         "source": closure.source_digest(write_dossier),
         "signer": key.key_id,
     }
-    if _is_current(state / RECORD, record) and all(
-        path.exists() and verify(path).ok for path in (place, archive)
-    ):
+    if _last_record(state / RECORD) == record | {"files": _digests(place, archive)}:
         return place
     (state / RECORD).unlink(missing_ok=True)
     new = state / "work" / FOLDER
@@ -70,12 +69,18 @@ def publish(
     new_archive = seal(new, key, now=now)
     replace_folder(new, place)
     new_archive.replace(archive)
-    write_aside(state / RECORD, canonical(record))
+    write_aside(state / RECORD, canonical(record | {"files": _digests(place, archive)}))
     return place
 
 
-def _is_current(path: Path, record: object) -> bool:
+def _last_record(path: Path) -> object:
     try:
-        return bool(json.loads(path.read_bytes()) == record)
+        return json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
-        return False
+        return None
+
+
+def _digests(place: Path, archive: Path) -> dict[str, str]:
+    """Return the SHA-256 of the archive and of every file in the folder."""
+    files = sorted(path for path in [*place.rglob("*"), archive] if path.is_file())
+    return {path.relative_to(place.parent).as_posix(): file_digest(path) for path in files}
