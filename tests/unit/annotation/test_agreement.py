@@ -209,6 +209,20 @@ def test_blocks_of_tasks_give_the_same_ratings(monkeypatch):
     assert np.array_equal(whole.times, parts.times)
 
 
+def test_alpha_alone_is_the_same_in_blocks_and_merged(monkeypatch):
+    task, worker, label = crowd(14)
+    keep = np.random.default_rng(15).random(len(task)) < 0.6  # tasks of 0 to 3 labels
+    task, worker, label = task[keep], worker[keep], label[keep]
+    whole = measured(task, worker, label, draws=0, parts=False).estimate.value
+    assert krippendorff_alpha(task, label) == pytest.approx(whole, abs=1e-12)
+    monkeypatch.setattr("titian.annotation.agreement.ratings.CACHE_CELLS", 40)
+    assert krippendorff_alpha(task, label) == pytest.approx(whole, abs=1e-12)
+    monkeypatch.setattr("titian.annotation.agreement.ratings.BLOCK_CELLS", 40)
+    assert krippendorff_alpha(task, label) == pytest.approx(whole, abs=1e-12)
+    assert np.isnan(krippendorff_alpha([0, 0], [0, 0]))
+    assert np.isnan(krippendorff_alpha([0, 1], [0, 1]))
+
+
 def test_parts_are_given_by_class_by_site_and_by_pair():
     task, worker, label = crowd(11)
     label = np.where(worker < 3, task % 4, label)  # site A agrees wholly

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from titian.annotation.agreement.ratings import Ratings, row_sums
+from titian.annotation.agreement.ratings import Ratings, counted_blocks, row_sums
 from titian.annotation.agreement.scale import Scale
 from titian.annotation.consensus.votes import Floats
 
@@ -47,6 +47,29 @@ def krippendorff(ratings: Ratings, scale: Scale) -> Statistic:
             return _alpha(
                 counts, apart * share, lambda n: np.einsum("bk,bk->b", n @ distance, n)
             )
+
+
+def nominal_alpha(task: ArrayLike, label: ArrayLike, *, classes: int | None = None) -> float:
+    """Return nominal alpha alone, NaN where undefined, in one pass over blocks of tasks.
+
+    Args:
+        task: shape (n,), integers from 0.
+        label: shape (n,), integers from 0.
+        classes: number of classes; None for the largest code plus one.
+
+    Raises:
+        InputError: T-A200.
+    """
+    apart, n = 0.0, np.zeros(0)
+    for counts, times in counted_blocks(task, label, classes=classes):
+        ones = np.ones(counts.shape[1])
+        size = counts @ ones
+        share = times / np.maximum(size - 1.0, 1.0)
+        apart += float(share @ (size * size - (counts * counts) @ ones))
+        cast = (times * (size >= 2)) @ counts
+        n = cast if not n.size else n + cast
+    found = _one_minus(np.asarray([apart * (n.sum() - 1.0)]), _unequal(n[None]))
+    return float(found[0])
 
 
 def _alpha(counts: Floats, apart: Floats, expected: Callable[[Floats], Floats]) -> Statistic:

@@ -7,6 +7,7 @@ over tasks draws how often each row comes up instead of counting labels again.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from titian.annotation.consensus.votes import Floats
 from titian.errors import InputError, Problem
 
+CACHE_CELLS = 32_768  # 256 KiB
 BLOCK_CELLS = 20_000_000  # tasks x classes counted at once: 160 MB
 MOST_CELLS = 250_000_000  # 2 GB of distinct rows are refused
 KEY_SEED = 20_26
@@ -95,6 +97,33 @@ def tabulate(
         np.concatenate([part.counts for part in found]),
         np.concatenate([part.times for part in found]),
     )
+
+
+def counted_blocks(
+    task: ArrayLike, label: ArrayLike, *, classes: int | None = None
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield rows of counts, shape (some, classes), and how many tasks have each.
+
+    Blocks are small enough to stay in the processor's cache; rows may repeat, and hold no
+    label.
+
+    Raises:
+        InputError: T-A200.
+    """
+    tasks_of, labels_of = np.asarray(task), np.asarray(label)
+    size = _check(tasks_of, labels_of, classes)
+    tasks = int(tasks_of.max()) + 1
+    if tasks * size > BLOCK_CELLS:
+        whole = tabulate(tasks_of, labels_of, classes=size)
+        yield whole.counts, whole.times
+        return
+    cell = np.multiply(tasks_of, size, dtype=np.int64)
+    cell += labels_of
+    counts = np.bincount(cell, minlength=tasks * size).reshape(tasks, size)
+    step = max(CACHE_CELLS // size, 1)
+    for first in range(0, tasks, step):
+        block = counts[first : first + step].astype(np.float64)
+        yield block, np.ones(len(block))
 
 
 def row_sums(values: Floats) -> Floats:

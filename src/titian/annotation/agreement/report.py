@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from titian.annotation.agreement.bootstrap import estimate
-from titian.annotation.agreement.coefficients import fleiss, gwet, krippendorff
+from titian.annotation.agreement.coefficients import fleiss, gwet, krippendorff, nominal_alpha
 from titian.annotation.agreement.pairs import (
     Pair,
     cohen,
@@ -89,6 +89,8 @@ def krippendorff_alpha(
     """
     numbers = np.asarray(values, dtype=np.float64)
     codes = np.asarray(label)
+    if level == "nominal":
+        return nominal_alpha(task, codes, classes=len(numbers) or None)
     if not len(numbers):
         numbers = np.arange(int(codes.max(initial=0)) + 1, dtype=np.float64)
     scale = at_least_two(scale_of([repr(float(value)) for value in numbers], level))
