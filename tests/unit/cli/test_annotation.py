@@ -252,6 +252,94 @@ def test_gold_that_no_task_has_is_refused(labels, tmp_path):
     assert "T-A026: none of the 1 tasks of gold.csv has a label in labels.csv" in result.stderr
 
 
+def coco(path: Path, box: list[float]) -> Path:
+    """Write one picture with one box."""
+    document = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 100, "height": 80}],
+        "categories": [{"id": 1, "name": "cell"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": box}],
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> list[str]:
+    """Three workers who drew the same box, each a little differently."""
+    boxes = {"ann": [10, 10, 20, 20], "bob": [11, 10, 20, 20], "cem": [10, 11, 20, 21]}
+    paths = {name: coco(tmp_path / f"{name}.json", box) for name, box in boxes.items()}
+    return [f"--worker={name}={path}" for name, path in paths.items()]
+
+
+def test_shapes_of_several_workers_become_one(drawn, tmp_path):
+    out, workers = tmp_path / "merged.json", tmp_path / "workers.csv"
+    words = ("consensus", "--from", "coco", *drawn, "--out", out, "--workers-out", workers)
+    document = json.loads(call(*words, "--json").stdout)
+    assert (document["documents"], document["annotations"]) == (1, 1)
+    (merged,) = json.loads(out.read_text())["annotations"]
+    assert merged["bbox"] == pytest.approx([10.33, 10.33, 20, 20.33], abs=0.7)
+    table = rows(workers)
+    assert [(row["worker"], row["n"]) for row in table] == [
+        ("ann", "1"),
+        ("bob", "1"),
+        ("cem", "1"),
+    ]
+    assert [name for name in tmp_path.iterdir() if name.name.startswith(".titian")] == []
+
+
+def test_merged_shapes_are_written_in_another_format(drawn, tmp_path):
+    words = ("consensus", "--from", "coco", "--to", "voc", *drawn, "--out", tmp_path / "voc")
+    text = call(*words).stdout
+    assert "1 annotations on 1 documents, merged from 3 workers." in text
+    assert list((tmp_path / "voc").rglob("*.xml"))
+
+
+def test_a_merge_writes_over_nothing(drawn, tmp_path):
+    out = tmp_path / "ann.json"
+    before = out.read_bytes()
+    result = call("consensus", "--from", "coco", *drawn, "--out", out, code=2)
+    assert result.stderr == (
+        f"T-A358: --out {out} exists already; merged shapes are written over nothing. Name "
+        "another target, or remove it.\n\n"
+    )
+    assert out.read_bytes() == before
+
+
+def test_what_is_wrong_with_every_worker_is_said_at_once(drawn, tmp_path):
+    (tmp_path / "ann.json").write_text("{")
+    (tmp_path / "bob.json").write_text("[]")
+    out = tmp_path / "merged.json"
+    result = call("consensus", "--from", "coco", *drawn, "--out", out, "--json", code=2)
+    words = json.dumps(json.loads(result.stdout)["errors"])
+    assert "ann.json" in words
+    assert "bob.json" in words
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--from", "coco", "--worker", "ann"), "T-A357"),
+        (("--from", "coco", "--worker", "a=x", "--worker", "a=y"), "T-A357"),
+        (("--from", "coco"), "T-A359"),
+        (("--worker", "a=x"), "T-A359"),
+        ((), "T-A359"),
+        (("labels.csv", "--from", "coco", "--worker", "a=x"), "T-A359"),
+        (("--from", "coco", "--worker", "a=x", "--gold", "g.csv"), "T-A359"),
+        (("--from", "cocoa", "--worker", "a=x"), "T-A110"),
+    ],
+)
+def test_a_call_that_mixes_tables_and_shapes_is_refused(tmp_path, words, code):
+    result = call("consensus", *words, "--out", tmp_path / "out", "--json", code=2)
+    assert [error["code"] for error in json.loads(result.stdout)["errors"]] == [code]
+
+
+def test_every_command_of_the_group_is_there():
+    page = call("--help").stdout
+    for name in ("consensus", "agreement", "replay", "issues", "convert"):
+        assert f"  {name} " in page
+
+
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))))
 def test_any_text_comes_back_from_a_written_table(tmp_path_factory, cells):
     path = tmp_path_factory.mktemp("table") / "t.csv"

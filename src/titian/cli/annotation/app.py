@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from titian.cli.annotation.agreement import agreement
 from titian.cli.annotation.consensus import consensus
+from titian.cli.annotation.convert import convert
+from titian.cli.annotation.issues import issues
 from titian.cli.annotation.replay import replay
 
 app = typer.Typer(
@@ -12,4 +15,7 @@ app = typer.Typer(
     help="Bring labels together, measure agreement, find label errors, convert formats.",
 )
 app.command()(consensus)
+app.command()(agreement)
 app.command()(replay)
+app.command()(issues)
+app.command()(convert)

@@ -9,23 +9,26 @@ import typer
 
 from titian.cli.annotation.tables import require_targets, step, write_columns
 from titian.cli.output import console, reserved_output, write_json
+from titian.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import numpy as np
 
     from titian.annotation import Consensus, Crowd, Gold
+    from titian.pipeline.reporter import Reporter
 
 ALPHA: Final = 0.05
 """One minus the coverage of the intervals."""
 
 
 def consensus(
-    labels: Annotated[
-        Path, typer.Argument(metavar="LABELS", help="CSV or Parquet: task, worker, label.")
-    ],
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Where task, label and confidence go.")
     ],
+    labels: Annotated[
+        Path | None,
+        typer.Argument(metavar="[LABELS]", help="CSV or Parquet: task, worker, label."),
+    ] = None,
     method: Annotated[
         str,
         typer.Option(
@@ -45,6 +48,22 @@ def consensus(
         Path | None,
         typer.Option(metavar="FILE", help="A model's table: task, a column per label."),
     ] = None,
+    from_format: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FORMAT", help="Merge shapes of this format."),
+    ] = None,
+    worker: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="What one worker drew; repeatable."),
+    ] = None,
+    to_format: Annotated[
+        str | None,
+        typer.Option("--to", metavar="FORMAT", help="Format of the merged shapes; as --from."),
+    ] = None,
+    media: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="What the shapes are drawn on (YOLO, DICOM)."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the methods that draw.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -54,45 +73,116 @@ def consensus(
     and come back verbatim. A file that ends in .parquet is written as Parquet. Gold is read
     for the report alone: no method sees it.
 
+    With --from and --worker, boxes, polygons, masks, keypoints, text spans, segments and
+    tracks are merged instead, each with the probability that it is real.
+
     \b
     Examples:
       titian annotation consensus labels.csv --out consensus.csv
       titian annotation consensus labels.csv --out consensus.csv \\
         --method dawid-skene --workers-out workers.csv --json
+      titian annotation consensus --from coco --worker ann=ann.json \\
+        --worker bob=bob.json --out merged.json
     """  # noqa: D301 - \b keeps the help from being rewrapped
-    inputs = [path for path in (labels, gold, probabilities) if path is not None]
-    require_targets({"--out": out, "--workers-out": workers_out}, inputs)
+    _require_one_kind(labels, from_format, worker, to_format or media, gold or probabilities)
+    from titian.cli.annotation.merge import merge_sets, named_workers, print_merged
     from titian.cli.progress import open_reporter
 
-    with reserved_output(wanted=json), open_reporter(plain=json) as reporter:
-        import numpy as np
+    if labels is not None:
+        inputs = [path for path in (labels, gold, probabilities) if path is not None]
+        require_targets({"--out": out, "--workers-out": workers_out}, inputs)
+        with reserved_output(wanted=json), open_reporter(plain=json) as reporter:
+            document = _consense(
+                labels,
+                out,
+                method=method,
+                workers_out=workers_out,
+                gold=gold,
+                probabilities=probabilities,
+                seed=seed,
+                reporter=reporter,
+            )
+    else:
+        workers = named_workers(worker or [])
+        require_targets({"--workers-out": workers_out}, [path for _, path in workers])
+        require_targets({"--out": None if out.is_dir() else out}, [])
+        with reserved_output(wanted=json), open_reporter(plain=json) as reporter:
+            document = merge_sets(
+                workers,
+                out,
+                from_format=str(from_format),
+                to_format=to_format,
+                media=media,
+                workers_out=workers_out,
+                reporter=reporter,
+            )
+    if json:
+        write_json(document)
+    elif labels is not None:
+        _print(document)
+    else:
+        print_merged(document)
 
-        from titian.annotation import consensus_of, read_crowd, read_gold, read_probabilities
 
-        with step(reporter, "read", 1, 3):
-            crowd = read_crowd(labels)
-            known = None if gold is None else read_gold(gold, crowd)
-            model = None
-            if probabilities is not None:
-                told = read_probabilities(probabilities, crowd)
-                crowd, model = crowd.with_classes(told.names), told.value
-                known = None if gold is None else read_gold(gold, crowd)
-        with step(reporter, "consensus", 2, 3):
-            rng = np.random.default_rng(seed)
-            found = consensus_of(crowd.votes(), method=method, rng=rng, probabilities=model)
-        with step(reporter, "write", 3, 3):
-            write_columns(label_columns(crowd, found), out)
-            if workers_out is not None:
-                write_columns(worker_columns(crowd, found), workers_out)
-        document = consensus_document(crowd, found, known, rng=rng)
-    document |= {
+def _require_one_kind(
+    labels: Path | None,
+    from_format: str | None,
+    worker: list[str] | None,
+    shapes_only: object,
+    labels_only: object,
+) -> None:
+    """Refuse a call that is neither about a table of labels nor about shapes.
+
+    Raises:
+        InputError: T-A359.
+    """
+    if labels is not None and not (from_format or worker or shapes_only):
+        return
+    if labels is None and from_format and worker and not labels_only:
+        return
+    raise InputError(
+        Problem(
+            code="T-A359",
+            message="the call is neither about a table of labels nor about shapes; it has "
+            "LABELS (with --gold or --probabilities), or --from FORMAT and --worker NAME=PATH "
+            "(with --to or --media), and never some of both.",
+            remedy="See titian annotation consensus --help.",
+        )
+    )
+
+
+def _consense(
+    labels: Path,
+    out: Path,
+    *,
+    method: str,
+    workers_out: Path | None,
+    gold: Path | None,
+    probabilities: Path | None,
+    seed: int,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    import numpy as np
+
+    from titian.annotation import consensus_of, read_crowd, read_gold, read_probabilities
+
+    with step(reporter, "read", 1, 3):
+        crowd, model = read_crowd(labels), None
+        if probabilities is not None:
+            told = read_probabilities(probabilities, crowd)
+            crowd, model = crowd.with_classes(told.names), told.value
+        known = None if gold is None else read_gold(gold, crowd)
+    with step(reporter, "consensus", 2, 3):
+        rng = np.random.default_rng(seed)
+        found = consensus_of(crowd.votes(), method=method, rng=rng, probabilities=model)
+    with step(reporter, "write", 3, 3):
+        write_columns(label_columns(crowd, found), out)
+        if workers_out is not None:
+            write_columns(worker_columns(crowd, found), workers_out)
+    return consensus_document(crowd, found, known, rng=rng) | {
         "out": str(out),
         "workers_out": None if workers_out is None else str(workers_out),
     }
-    if json:
-        write_json(document)
-    else:
-        _print(document)
 
 
 def label_columns(crowd: Crowd, found: Consensus) -> dict[str, list[Any]]:
