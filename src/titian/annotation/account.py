@@ -29,14 +29,6 @@ COUNT = "count"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Measurements, and the agreement from which some were read; None with one reader."""
-
-    measurements: tuple[Measurement, ...]
-    agreement: Agreement | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
     """What labels cost at one place; None where it is not told."""
 
@@ -67,7 +59,7 @@ def measurements(
     currency: str,
     class_column: str,
     rng: np.random.Generator,
-) -> Account:
+) -> tuple[Measurement, ...]:
     """Measure agreement, expected accuracy, the share escalated, labels and cost.
 
     Args:
@@ -116,7 +108,7 @@ def measurements(
     )
     spent = spending(round_, found, confidence=confidence, pay_per_label=pay_per_label)
     measured += [_cost(place, currency) for place in spent]
-    return Account(measurements=tuple(measured), agreement=agreed)
+    return tuple(measured)
 
 
 def _agreement(round_: Round, *, alpha: float, rng: np.random.Generator) -> Agreement | None:
@@ -185,7 +177,6 @@ def figures(
     round_: Round,
     found: Consensus,
     others: Others,
-    agreed: Agreement | None,
     *,
     alpha: float,
     confidence: float,
@@ -194,18 +185,18 @@ def figures(
 ) -> tuple[Figure, ...]:
     """Draw agreement by class, readers against the others, confusion and cost."""
     drawn: list[Figure] = []
-    parts = () if agreed is None else agreed.by_class[:MOST_CLASSES_SHOWN]
-    if parts:
+    again = _said_again(round_)
+    if any(share is not None for share in again):
         drawn.append(
             BarFigure(
                 name="agreement by class",
                 title="Agreement of readers by class",
-                caption="Krippendorff's alpha of each class against all others: 1 is full "
-                "agreement, 0 what chance gives; a low class needs a sharper guideline.",
-                y_label="alpha",
-                categories=tuple(part.name[0] for part in parts),
-                series=("alpha",),
-                values=(tuple(part.estimate.value for part in parts),),
+                caption="Where one reader names a class, the share of the task's other labels "
+                "that name it too; a class that falls behind needs a sharper guideline.",
+                y_label="share of other labels",
+                categories=round_.crowd.label.names[:MOST_CLASSES_SHOWN],
+                series=("the same class",),
+                values=(again,),
             )
         )
     drawn.append(_forest(round_, others, alpha))
@@ -230,6 +221,20 @@ def figures(
             )
         )
     return tuple(drawn)
+
+
+def _said_again(round_: Round) -> tuple[float | None, ...]:
+    """Return each class's specific agreement (Cicchetti and Feinstein, 1990)."""
+    readings = round_.readings
+    k = readings.classes
+    size = readings.tasks * k
+    counts = np.bincount(readings.task * k + readings.label, minlength=size).reshape(-1, k)
+    same = (counts * (counts - 1)).sum(axis=0)
+    pairs = (counts * (counts.sum(axis=1, keepdims=True) - 1)).sum(axis=0)
+    return tuple(
+        float(same[i] / pairs[i]) if pairs[i] else None
+        for i in range(min(len(round_.crowd.label.names), MOST_CLASSES_SHOWN))
+    )
 
 
 def _forest(round_: Round, others: Others, alpha: float) -> ForestFigure:
@@ -287,7 +292,7 @@ def _confusion(round_: Round, others: Others) -> HeatMapFigure:
         caption="Share of labels on tasks of a class (by the other readers) that name each "
         "class; off the diagonal stands what they confuse.",
         x_label="label given",
-        y_label="class by the others",
+        y_label="class",
         columns=names,
         rows=names,
         values=tuple(

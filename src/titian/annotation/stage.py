@@ -195,7 +195,7 @@ def run(
     found = round_.consensus(method=settings.method, rng=consensing)
     others = say_of_others(round_.readings, found)
     context.progress("measures", 2, steps)
-    account = measurements(
+    measured = measurements(
         round_,
         found,
         gold=gold,
@@ -216,7 +216,6 @@ def run(
         round_,
         found,
         others,
-        account.agreement,
         alpha=settings.alpha,
         confidence=settings.confidence,
         pay_per_label=settings.pay_per_label,
@@ -228,7 +227,7 @@ def run(
             "labels": _write_labels(round_, found, context.folder),
             "readers": _write_readers(round_, found, others, context.folder),
         },
-        measurements=account.measurements,
+        measurements=measured,
         findings=named,
         figures=drawn,
         controls=caught,
