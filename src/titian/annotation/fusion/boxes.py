@@ -196,8 +196,14 @@ def overlaps(first: Floats, first_deg: Floats, second: Floats, second_deg: Float
 
 def _with_own(first: Floats, first_deg: Floats, second: Floats, second_deg: Floats) -> Floats:
     """Return intersection over union of the i-th with the i-th, shape (n,)."""
-    found = np.zeros(len(first))
-    for i in range(len(first)):
+    common = np.clip(
+        np.minimum(first[:, 2:], second[:, 2:]) - np.maximum(first[:, :2], second[:, :2]),
+        0.0,
+        None,
+    ).prod(axis=1)
+    areas = [(one[:, 2:] - one[:, :2]).prod(axis=1) for one in (first, second)]
+    found: Floats = common / np.maximum(areas[0] + areas[1] - common, 1e-300)
+    for i in np.flatnonzero((first_deg != 0) | (second_deg != 0)):
         one = slice(i, i + 1)
         found[i] = overlaps(first[one], first_deg[one], second[one], second_deg[one])[0, 0]
     return found
