@@ -38,7 +38,8 @@ def read(path: Path) -> LabelSet:
     unread: Counter[str] = Counter()
     for file, name in files_of(path, ".ann"):
         stem = name.removesuffix(".ann")
-        text = read_text(file.with_suffix(".txt"), name=f"{stem}.txt")
+        # brat counts a byte order mark as a character, so it stays.
+        text = read_text(file.with_suffix(".txt"), name=f"{stem}.txt", verbatim=True)
         documents.append(Text(name=stem, text=text))
         inside = Complaints(name)
         found, tied = _lines(read_text(file, name=name), documents[-1], inside, unread)

@@ -38,8 +38,13 @@ def read_bytes(path: Path, *, name: str = "") -> bytes:
         ) from error
 
 
-def decode(data: bytes, *, name: str) -> str:
-    """Decode UTF-8, with or without a byte order mark; line ends stay as they are.
+def decode(data: bytes, *, name: str, verbatim: bool = False) -> str:
+    """Decode UTF-8; line ends stay as they are.
+
+    Args:
+        data: the bytes of the file.
+        name: file name, for messages.
+        verbatim: keep a byte order mark, for texts whose characters are counted.
 
     Raises:
         InputError: it is another encoding, or holds NUL.
@@ -51,7 +56,7 @@ def decode(data: bytes, *, name: str) -> str:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise refusal("T-A102", name, f"line {line} holds a NUL byte; text has none", remedy)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8" if verbatim else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise refusal(
@@ -59,13 +64,13 @@ def decode(data: bytes, *, name: str) -> str:
         ) from error
 
 
-def read_text(path: Path, *, name: str = "") -> str:
+def read_text(path: Path, *, name: str = "", verbatim: bool = False) -> str:
     """Read a file of text.
 
     Raises:
         InputError: as `read_bytes` and `decode`.
     """
-    return decode(read_bytes(path, name=name), name=name or path.name)
+    return decode(read_bytes(path, name=name), name=name or path.name, verbatim=verbatim)
 
 
 def files_of(path: Path, suffix: str) -> list[tuple[Path, str]]:
