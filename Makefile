@@ -12,6 +12,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := 2.13.0
 
+# Where this is set every process compiles what it imports anew: seconds each.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help install demo test test-all lint fix types golden bench docs gates clean
 
 help:  ## Print this help.
