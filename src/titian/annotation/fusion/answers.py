@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from titian.annotation.fusion.classes import vote
-from titian.annotation.fusion.entries import Entries, Part, common_attributes
-from titian.annotation.fusion.result import WorkerQuality, expected_share
+from titian.annotation.fusion.entries import Entries, Part, Tie, common_attributes, tie_of
+from titian.annotation.fusion.result import Floats, Ints, WorkerQuality, expected_share
 from titian.annotation.shapes import Annotation, Classification
 from titian.statistics.estimate import unknown
 
@@ -22,6 +22,7 @@ def merge_answers(entries: Entries[Classification]) -> Part:
     question of its own (yes or no) for that question in all documents.
     """
     annotations: list[Annotation] = []
+    ties: list[Tie] = []
     right = np.zeros(len(entries.shapes))
     asked = np.array([shape.question for shape in entries.shapes], dtype=object)
     several = False
@@ -34,22 +35,24 @@ def merge_answers(entries: Entries[Classification]) -> Part:
             several = many = True
             lots = [(rows, int(k)) for k in np.unique(entries.label[rows])]
         for chosen, label in lots:
-            found, sure = _one(entries, chosen, label, question)
+            found, held, sure = _one(entries, chosen, label, question)
             annotations += found
+            ties += held
             right[chosen] = np.where(
                 (entries.label[chosen] == label) | (not many), sure, right[chosen]
             )
     notes = ("Some questions have several labels at once: each was decided by itself.",)
     return Part(
         annotations=tuple(annotations),
+        ties=tuple(ties),
         workers=tuple(_quality(entries, right, w) for w in range(len(entries.workers))),
         notes=notes if several else (),
     )
 
 
 def _one(
-    entries: Entries[Classification], rows: np.ndarray, label: int, question: str
-) -> tuple[list[Annotation], np.ndarray]:
+    entries: Entries[Classification], rows: Ints, label: int, question: str
+) -> tuple[list[Annotation], list[Tie], Floats]:
     """Decide one question; with a label, whether it holds."""
     documents, place = np.unique(entries.document[rows], return_inverse=True)
     workers = len(entries.workers)
@@ -63,11 +66,12 @@ def _one(
         mine = entries.label[rows] == label
         said[place[mine], entries.worker[rows][mine]] = 1
     posterior = vote(said, np.ones(len(documents)), classes=len(codes)).posterior
-    found = []
+    found, ties = [], []
     for d, best in enumerate(posterior.argmax(axis=1)):
         if codes[best] < 0:
             continue
         members = rows[(place == d) & (entries.label[rows] == codes[best])]
+        ties.append(tie_of(entries, members))
         found.append(
             Annotation(
                 document=entries.documents[int(documents[d])].name,
@@ -77,10 +81,10 @@ def _one(
                 attributes=common_attributes([entries.annotations[i] for i in members]),
             )
         )
-    return found, posterior[place, said_code]
+    return found, ties, posterior[place, said_code]
 
 
-def _quality(entries: Entries[Classification], right: np.ndarray, worker: int) -> WorkerQuality:
+def _quality(entries: Entries[Classification], right: Floats, worker: int) -> WorkerQuality:
     mine = entries.worker == worker
     share = expected_share(right[mine], np.ones(int(mine.sum())), noun="labels")
     return WorkerQuality(

@@ -124,8 +124,10 @@ def merge_boxes(entries: Entries[Box]) -> Part:
             fused.corners, fused.rotation_deg, fused.objects.document, strict=True
         )
     ]
+    annotations, ties = object_annotations(entries, fused.objects, shapes)
     return Part(
-        annotations=object_annotations(entries, fused.objects, shapes),
+        annotations=annotations,
+        ties=ties,
         workers=object_quality(entries, fused.objects, fused.overlap),
         notes=notes,
     )

@@ -21,6 +21,8 @@ from titian.annotation.shapes import Annotation, Document, Shape
 
 ShapeT = TypeVar("ShapeT", bound=Shape)
 
+Tie = frozenset[tuple[int, str]]
+
 ROUNDING = 1e-9  # probabilities this close to the bound count as on it
 
 
@@ -68,17 +70,25 @@ class Entries(Generic[ShapeT]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one kind of shape came to."""
+    """What one kind of shape came to.
+
+    Attributes:
+        annotations: the merged shapes.
+        ties: of each merged shape, the (worker, group) of its members.
+        workers: one record each.
+        notes: one sentence each.
+    """
 
     annotations: tuple[Annotation, ...]
+    ties: tuple[Tie, ...]
     workers: tuple[WorkerQuality, ...]
     notes: tuple[str, ...] = ()
 
 
 def object_annotations(
     entries: Entries[ShapeT], objects: Objects, shapes: Sequence[Shape | None]
-) -> tuple[Annotation, ...]:
-    """Return one annotation for each object that is probable enough.
+) -> tuple[tuple[Annotation, ...], tuple[Tie, ...]]:
+    """Return one annotation for each object that is probable enough, and its ties.
 
     Args:
         entries: the marks.
@@ -88,12 +98,13 @@ def object_annotations(
     members: list[list[int]] = [[] for _ in shapes]
     for i, g in enumerate(objects.group):
         members[int(g)].append(i)
-    found = []
+    found, ties = [], []
     for g, shape in enumerate(shapes):
         if shape is None or objects.real[g] < entries.keep - ROUNDING:
             continue
         label = int(objects.label[g])
         score = float(objects.real[g] * objects.classes[g, label])
+        ties.append(tie_of(entries, members[g]))
         found.append(
             Annotation(
                 document=entries.documents[int(objects.document[g])].name,
@@ -103,7 +114,12 @@ def object_annotations(
                 attributes=common_attributes([entries.annotations[i] for i in members[g]]),
             )
         )
-    return tuple(found)
+    return tuple(found), tuple(ties)
+
+
+def tie_of(entries: Entries[ShapeT], members: Iterable[int]) -> Tie:
+    """Return the (worker, group) of the marks; the group of most is ``""``."""
+    return frozenset((int(entries.worker[i]), entries.annotations[i].group) for i in members)
 
 
 def common_attributes(members: Sequence[Annotation]) -> dict[str, str]:

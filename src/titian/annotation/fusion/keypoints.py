@@ -60,8 +60,10 @@ def merge_keypoints(entries: Entries[Keypoints]) -> Part:
             for i, g in enumerate(objects.group)
         ]
     )
+    annotations, ties = object_annotations(entries, objects, shapes)
     return Part(
-        annotations=object_annotations(entries, objects, shapes),
+        annotations=annotations,
+        ties=ties,
         workers=object_quality(entries, objects, overlap),
         notes=(f"{empty} keypoint objects have no labelled point and do not count.",)
         if empty

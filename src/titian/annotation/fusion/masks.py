@@ -90,8 +90,10 @@ def merge_masks(entries: Entries[Mask]) -> Part:
         _mask(area, size[int(d)])
         for area, d in zip(fused.areas, fused.objects.document, strict=True)
     ]
+    annotations, ties = object_annotations(entries, fused.objects, shapes)
     return Part(
-        annotations=object_annotations(entries, fused.objects, shapes),
+        annotations=annotations,
+        ties=ties,
         workers=object_quality(entries, fused.objects, fused.overlap),
         notes=(f"{empty} masks have no pixel and do not count.",) if empty else (),
     )
@@ -141,8 +143,10 @@ def merge_polygons(entries: Entries[Polygon]) -> Part:
         notes.append(
             f"{crossing} polygons cross themselves; they are filled by the even-odd rule."
         )
+    annotations, ties = object_annotations(entries, fused.objects, shapes)
     return Part(
-        annotations=object_annotations(entries, fused.objects, shapes),
+        annotations=annotations,
+        ties=ties,
         workers=object_quality(entries, fused.objects, fused.overlap),
         notes=tuple(notes),
     )

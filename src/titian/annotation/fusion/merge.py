@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,7 @@ import numpy as np
 from titian.annotation.fusion.admission import admit, readers
 from titian.annotation.fusion.answers import merge_answers
 from titian.annotation.fusion.boxes import merge_boxes
-from titian.annotation.fusion.entries import Entries, Part
+from titian.annotation.fusion.entries import Entries, Part, Tie
 from titian.annotation.fusion.keypoints import merge_keypoints
 from titian.annotation.fusion.masks import merge_masks, merge_polygons
 from titian.annotation.fusion.result import Merged
@@ -75,7 +78,9 @@ def merge(
     Returns:
         Annotations by document, then kind, then place; `score` is the probability that the
         object is real and its label right (for spans and segments: its mean over the
-        stretch). Relations, groups and ids are not merged; notes say how many there were.
+        stretch). Merged shapes form a group where more than half of the workers who drew both
+        put them into one. Relations and ids are not merged; a note says how many relations
+        there were.
 
     Raises:
         InputError: T-A300 to T-A310; all problems of the sets together.
@@ -93,7 +98,10 @@ def merge(
     notes += [note for part in parts for note in part.notes] + _losses(label_sets)
     place = {document.name: i for i, document in enumerate(documents)}
     annotations = sorted(
-        (annotation for part in parts for annotation in part.annotations),
+        regrouped(
+            [annotation for part in parts for annotation in part.annotations],
+            [tie for part in parts for tie in part.ties],
+        ),
         key=lambda a: (place[a.document], KIND[type(a.shape)], where(a.shape), a.label),
     )
     label_set = LabelSet(
@@ -107,6 +115,42 @@ def merge(
         workers=tuple(quality for part in parts for quality in part.workers),
         notes=tuple(notes),
     )
+
+
+def regrouped(annotations: list[Annotation], ties: list[Tie]) -> list[Annotation]:
+    """Give merged shapes of one document a common group where the workers gave them one.
+
+    Two shapes belong together where more than half of the workers who drew both put them
+    into one group.
+
+    Args:
+        annotations: the merged shapes.
+        ties: of each, the (worker, group) of its members.
+    """
+    head = list(range(len(annotations)))
+
+    def root(i: int) -> int:
+        while head[i] != i:
+            i = head[i]
+        return i
+
+    holders: dict[tuple[str, int, str], list[int]] = {}
+    for i, tie in enumerate(ties):
+        for worker, group in sorted(tie):
+            if group:
+                holders.setdefault((annotations[i].document, worker, group), []).append(i)
+    pairs = sorted({pair for held in holders.values() for pair in combinations(held, 2)})
+    for one, two in pairs:
+        common = {worker for worker, group in ties[one] & ties[two] if group}
+        both = {worker for worker, _ in ties[one]} & {worker for worker, _ in ties[two]}
+        if 2 * len(common) > len(both):
+            head[root(two)] = root(one)
+    size = Counter(root(i) for i in range(len(annotations)))
+    name = {top: str(n + 1) for n, top in enumerate(t for t in sorted(size) if size[t] > 1)}
+    return [
+        replace(annotation, group=name.get(root(i), ""))
+        for i, annotation in enumerate(annotations)
+    ]
 
 
 def where(shape: Shape) -> tuple[float, ...]:
@@ -177,13 +221,7 @@ def _classes(label_sets: Mapping[str, LabelSet]) -> tuple[LabelClass, ...]:
 
 def _losses(label_sets: Mapping[str, LabelSet]) -> list[str]:
     relations = sum(len(label_set.relations) for label_set in label_sets.values())
-    grouped = sum(bool(a.group) for s in label_sets.values() for a in s.annotations)
-    notes = []
-    if relations:
-        notes.append(f"{relations} relations between annotations are not merged.")
-    if grouped:
-        notes.append(f"The groups of {grouped} annotations are not merged.")
-    return notes
+    return [f"{relations} relations between annotations are not merged."] if relations else []
 
 
 def _check_bounds(**bounds: float) -> None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from titian.annotation.fusion.coordinates import fuse
-from titian.annotation.fusion.entries import Entries, Part, common_attributes
+from titian.annotation.fusion.entries import Entries, Part, common_attributes, tie_of
 from titian.annotation.fusion.result import Floats, Ints
 from titian.annotation.fusion.stretches import layer_notes, members, stretch_quality
 from titian.annotation.fusion.timeline import FusedStretches, Stretches, fuse_stretches
@@ -74,12 +74,13 @@ def merge_segments(entries: Entries[Segment]) -> Part:
         by_length=True,
     )
     fused = settle(fused, given, workers=len(entries.workers))
-    annotations = []
+    annotations, ties = [], []
     for i in range(len(fused.document)):
         document, channel = streams[int(fused.document[i])]
         label, speaker, low, high = said[int(fused.label[i])]
         start, end = float(fused.start[i]), float(fused.end[i])
-        held = members(entries, given, int(fused.document[i]), int(fused.label[i]), start, end)
+        held = members(given, int(fused.document[i]), int(fused.label[i]), start, end)
+        ties.append(tie_of(entries, held))
         annotations.append(
             Annotation(
                 document=entries.documents[document].name,
@@ -93,11 +94,12 @@ def merge_segments(entries: Entries[Segment]) -> Part:
                     high_hz=None if high < 0 else high,
                 ),
                 score=float(fused.confidence[i]),
-                attributes=common_attributes(held),
+                attributes=common_attributes([entries.annotations[k] for k in held]),
             )
         )
     return Part(
         annotations=tuple(annotations),
+        ties=tuple(ties),
         workers=stretch_quality(entries, fused),
         notes=notes + layer_notes(entries, fused),
     )

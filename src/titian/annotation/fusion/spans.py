@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from titian.annotation.fusion.entries import Entries, Part, common_attributes
+from titian.annotation.fusion.entries import Entries, Part, common_attributes, tie_of
 from titian.annotation.fusion.stretches import layer_notes, members, stretch_quality
 from titian.annotation.fusion.timeline import Stretches, fuse_stretches
 from titian.annotation.shapes import Annotation, Text, TextSpan
@@ -35,26 +35,27 @@ def merge_spans(entries: Entries[TextSpan]) -> Part:
     for i, earlier in enumerate(fused.follows):
         head[i] = head[earlier] if earlier >= 0 else i
         chains.setdefault(int(head[i]), []).append(i)
-    annotations = []
+    annotations, ties = [], []
     for places in chains.values():
         edges = [(int(fused.start[i]), int(fused.end[i])) for i in places]
         size = np.array([end - start for start, end in edges], dtype=np.float64)
         gaps = tuple((before[1], after[0]) for before, after in pairwise(edges))
         document = int(fused.document[places[0]])
         label = int(fused.label[places[0]])
+        held = members(given, document, label, edges[0][0], edges[-1][1])
+        ties.append(tie_of(entries, held))
         annotations.append(
             Annotation(
                 document=entries.documents[document].name,
                 label=entries.labels[label],
                 shape=TextSpan(start=edges[0][0], end=edges[-1][1], gaps=gaps),
                 score=float(fused.confidence[places] @ size / size.sum()),
-                attributes=common_attributes(
-                    members(entries, given, document, label, edges[0][0], edges[-1][1])
-                ),
+                attributes=common_attributes([entries.annotations[i] for i in held]),
             )
         )
     return Part(
         annotations=tuple(annotations),
+        ties=tuple(ties),
         workers=stretch_quality(entries, fused),
         notes=layer_notes(entries, fused),
     )

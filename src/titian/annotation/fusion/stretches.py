@@ -7,22 +7,20 @@ import numpy as np
 from titian.annotation.fusion.entries import Entries, ShapeT
 from titian.annotation.fusion.result import Floats, WorkerQuality, expected_share
 from titian.annotation.fusion.timeline import NOTHING, FusedStretches, Stretches
-from titian.annotation.shapes import Annotation
 
 
 def members(
-    entries: Entries[ShapeT],
     given: Stretches,
     document: int,
     label: int,
     start: float,
     end: float,
-) -> list[Annotation]:
-    """Return the annotations of that label that share at least half of a fused stretch."""
+) -> list[int]:
+    """Return the marks of that label that share at least half of a fused stretch."""
     common = np.minimum(given.end, end) - np.maximum(given.start, start)
     near = (given.document == document) & (given.label == label)
     chosen = near & (common * 2 >= np.maximum(end - start, given.end - given.start))
-    return [entries.annotations[i] for i in np.unique(given.owner[chosen])]
+    return [int(i) for i in np.unique(given.owner[chosen])]
 
 
 def layer_notes(entries: Entries[ShapeT], fused: FusedStretches) -> tuple[str, ...]:

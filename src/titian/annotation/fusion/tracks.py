@@ -76,8 +76,10 @@ def merge_tracks(entries: Entries[Track]) -> Part:
     overlap = np.array(
         [covered(courses[i], fused[g]) for i, g in enumerate(objects.group)], dtype=np.float64
     )
+    annotations, ties = object_annotations(entries, objects, shapes)
     return Part(
-        annotations=object_annotations(entries, objects, shapes),
+        annotations=annotations,
+        ties=ties,
         workers=object_quality(entries, objects, overlap),
         notes=tuple(notes),
     )

@@ -122,15 +122,44 @@ def test_what_one_worker_knows_of_a_document_completes_what_another_does():
 def test_what_is_lost_is_named():
     told = LabelSet(
         documents=(PAGE,),
-        annotations=(
-            Annotation(document="a", label="x", shape=Classification(), id="1", group="g"),
-        ),
+        annotations=(Annotation(document="a", label="x", shape=Classification(), id="1"),),
         relations=(Relation(label="of", source="1", target="1"),),
     )
-    assert merge({"ann": told}).notes == (
-        "1 relations between annotations are not merged.",
-        "The groups of 1 annotations are not merged.",
-    )
+    assert merge({"ann": told}).notes == ("1 relations between annotations are not merged.",)
+
+
+def test_shapes_of_several_kinds_stay_one_object_where_the_workers_say_so():
+    def drawn(group, *, far=""):
+        return LabelSet(
+            documents=(PAGE,),
+            annotations=(
+                Annotation(
+                    document="a",
+                    label="x",
+                    group=group,
+                    shape=Box(x=10, y=10, width=40, height=40),
+                ),
+                Annotation(
+                    document="a",
+                    label="x",
+                    group=group,
+                    shape=Keypoints(points=(Keypoint(x=12, y=12), Keypoint(x=40, y=40))),
+                ),
+                Annotation(
+                    document="a",
+                    label="x",
+                    group=far,
+                    shape=Box(x=60, y=60, width=20, height=20),
+                ),
+            ),
+        )
+
+    merged = merge({"a": drawn("7"), "b": drawn("q"), "c": drawn("1", far="1")})
+    assert [(type(a.shape), a.group) for a in merged.label_set.annotations] == [
+        (Box, "1"),
+        (Box, ""),
+        (Keypoints, "1"),
+    ]
 
 
 def test_labels_of_whole_documents_are_voted_per_question():
