@@ -48,13 +48,15 @@ REFUSED = {
     "crossed": (
         IMAGE,
         Polygon(rings=(((0.0, 0.0), (9.0, 9.0), (9.0, 0.0), (0.0, 5.0)),)),
-        "T-A122: annotation 0 (id 'i') of 'a', label 'x': crosses itself: sides 0 and 2 of part "
+        "T-A122: annotation 0 (id 'i') of 'a', label 'x': crosses itself: sides 0 and 2 of "
+        "part "
         "0 meet. Correct it in the tool that it was drawn with.",
     ),
     "span": (
         Text(name="a", text="short"),
         TextSpan(start=3, end=9),
-        "T-A123: annotation 0 (id 'i') of 'a', label 'x': from 3 to 9 is outside the text of 5. "
+        "T-A123: annotation 0 (id 'i') of 'a', label 'x': from 3 to 9 is outside the text "
+        "of 5. "
         "Correct it in the tool that it was drawn with.",
     ),
     "time": (
@@ -66,13 +68,15 @@ REFUSED = {
     "kind": (
         Text(name="a", text="short"),
         Box(x=0, y=0, width=1, height=1),
-        "T-A126: annotation 0 (id 'i') of 'a', label 'x': is a Box, which cannot lie on a text. "
+        "T-A126: annotation 0 (id 'i') of 'a', label 'x': is a Box, which cannot lie on a "
+        "text. "
         "Correct it in the tool that it was drawn with.",
     ),
     "runs": (
         IMAGE,
         Mask(width=100, height=50, counts=(1, 2)),
-        "T-A127: annotation 0 (id 'i') of 'a', label 'x': its runs do not cover 100 x 50 pixels. "
+        "T-A127: annotation 0 (id 'i') of 'a', label 'x': its runs do not cover 100 x 50 "
+        "pixels. "
         "Correct it in the tool that it was drawn with.",
     ),
     "number": (
@@ -84,7 +88,8 @@ REFUSED = {
     "track": (
         Video(name="a", frames=5),
         Track(keyframes=(KeyFrame(frame=7, box=Box(x=0, y=0, width=1, height=1)),)),
-        "T-A125: annotation 0 (id 'i') of 'a', label 'x': has a key frame outside the film of 5 "
+        "T-A125: annotation 0 (id 'i') of 'a', label 'x': has a key frame outside the film "
+        "of 5 "
         "frames. Correct it, or mend it: it is cut at the end (--geometry mend).",
     ),
 }

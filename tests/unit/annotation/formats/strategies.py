@@ -157,3 +157,4 @@ def _set(draw, documents, shapes, labels, fields):
 
 classifications = st.just(Classification())
 keypoints = st.builds(Keypoints, points=st.lists(points, min_size=1, max_size=3).map(tuple))
+single_points = st.builds(Keypoints, points=st.tuples(points))

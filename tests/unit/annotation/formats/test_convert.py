@@ -133,7 +133,11 @@ def test_boxes_pass_through_any_two_formats(first, second, tmp_path):
     label_set = LabelSet(
         documents=(Image(name="a.png", width=640, height=480),),
         annotations=tuple(
-            Annotation(document="a.png", label=f"c{n % 2}", shape=Box(x=n * 3.5, y=7, width=9.27, height=n + 1))
+            Annotation(
+                document="a.png",
+                label=f"c{n % 2}",
+                shape=Box(x=n * 3.5, y=7, width=9.27, height=n + 1),
+            )
             for n in range(5)
         ),
     )  # fmt: skip

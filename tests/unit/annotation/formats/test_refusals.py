@@ -20,12 +20,16 @@ from titian.annotation.shapes import (
 )
 from titian.errors import InputError
 
-HEAD = '"images": [{"id": 1, "file_name": "a.png", "width": 9, "height": 9}], "categories": [{"id": 1, "name": "x"}]'
+HEAD = (
+    '"images": [{"id": 1, "file_name": "a.png", "width": 9, "height": 9}], '
+    '"categories": [{"id": 1, "name": "x"}]'
+)
 
 CASES = {
     "coco-field": (
         "coco",
-        f'{{{HEAD}, "annotations": [{{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, "2", 3, -4]}}]}}',
+        f'{{{HEAD}, "annotations": [{{"id": 1, "image_id": 1, "category_id": 2, '
+        '"bbox": [1, "2", 3, -4]}]}',
         [
             "T-A107: x, $.annotations[0].category_id: names no category of this file. "
             "Correct the field.",
@@ -33,14 +37,18 @@ CASES = {
     ),
     "coco-bbox": (
         "coco",
-        f'{{{HEAD}, "annotations": [{{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, "2", 3, -4]}}, '
+        f'{{{HEAD}, "annotations": [{{"id": 1, "image_id": 1, "category_id": 1, '
+        '"bbox": [1, "2", 3, -4]}, '
         '{"id": 1, "image_id": 1, "category_id": 1}]}',
         [
-            "T-A106: x, $.annotations[0].bbox[1]: is '2', not a finite number. Correct the field.",
+            "T-A106: x, $.annotations[0].bbox[1]: is '2', not a finite number. Correct the "
+            "field.",
             "T-A107: x, $.annotations[0].bbox: has the size 3 x -4; sizes are not negative. "
             "Correct the field.",
-            "T-A108: x, $.annotations[1].id: is 1, as that of $.annotations[0]. Correct the field.",
-            "T-A105: x, $.annotations[1]: has no bbox, segmentation or keypoints. Correct the field.",
+            "T-A108: x, $.annotations[1].id: is 1, as that of $.annotations[0]. Correct "
+            "the field.",
+            "T-A105: x, $.annotations[1]: has no bbox, segmentation or keypoints. Correct "
+            "the field.",
         ],
     ),
     "coco-runs": (
@@ -48,7 +56,8 @@ CASES = {
         f'{{{HEAD}, "annotations": [{{"image_id": 1, "category_id": 1, "segmentation": '
         '{"size": [9, 9], "counts": [1, 2]}}]}',
         [
-            "T-A113: x, $.annotations[0].segmentation.counts: covers 3 pixels; the size says 81. "
+            "T-A113: x, $.annotations[0].segmentation.counts: covers 3 pixels; the size "
+            "says 81. "
             "Export the mask again.",
         ],
     ),
@@ -84,9 +93,12 @@ CASES = {
         '<annotations>\n<image name="a" width="9" height="x">\n<box label="q" xtl="1" ytl="2" '
         'xbr="5"/></image></annotations>',
         [
-            "T-A106: x, line 2, <image>: attribute height is 'x', not a whole number. Correct it.",
-            "T-A105: x, line 3, <box>: attribute ybr is missing; a finite number is needed. Add it.",
-            "T-A107: x, line 3, <box>: ends before it begins (xbr < xtl or ybr < ytl). Correct it.",
+            "T-A106: x, line 2, <image>: attribute height is 'x', not a whole number. "
+            "Correct it.",
+            "T-A105: x, line 3, <box>: attribute ybr is missing; a finite number is "
+            "needed. Add it.",
+            "T-A107: x, line 3, <box>: ends before it begins (xbr < xtl or ybr < ytl). "
+            "Correct it.",
         ],
     ),
     "xml": (
@@ -121,7 +133,8 @@ CASES = {
             "Export the file again as JSON.",
             "T-A105: x, line 1, $.spans[0].label: is missing; text is needed. Add it.",
             "T-A105: x, line 2, $.text: is missing; text is needed. Add it.",
-            "T-A107: x, line 1, $.spans[0].start: is -1; at least 0 is needed. Correct the field.",
+            "T-A107: x, line 1, $.spans[0].start: is -1; at least 0 is needed. Correct the "
+            "field.",
         ],
     ),
     "audacity": (
@@ -221,9 +234,11 @@ def test_brat_names_the_line(tmp_path):
     with pytest.raises(InputError) as caught:
         FORMATS["brat"].read(tmp_path)
     assert str(caught.value).splitlines() == [
-        "T-A107: a.ann, line 1: says 'Abu', but the text there is 'Ali'. Take the .txt file that "
+        "T-A107: a.ann, line 1: says 'Abu', but the text there is 'Ali'. Take the .txt "
+        "file that "
         "the offsets were counted in.",
-        "T-A107: a.ann, line 2: 4 99 is empty, out of order, or outside the text of 9 characters. "
+        "T-A107: a.ann, line 2: 4 99 is empty, out of order, or outside the text of 9 "
+        "characters. "
         "Correct the line.",
         "T-A109: a.ann, line 4: 'hm' is no line of brat. Correct the line.",
         "T-A107: a.ann, line 3: ties T9, which is not here. Correct the line.",
@@ -249,7 +264,8 @@ def test_label_studio_compares_the_quoted_text(tmp_path):
     with pytest.raises(InputError) as caught:
         FORMATS["labelstudio"].read(path)
     assert str(caught.value) == (
-        "T-A107: x.json, $[0].annotations[0].result[0].value.text: is 'Abu', but the text from 0 "
+        "T-A107: x.json, $[0].annotations[0].result[0].value.text: is 'Abu', but the text "
+        "from 0 "
         "to 3 is 'Ali'. Export the task with the text that was annotated."
     )
 

@@ -30,6 +30,7 @@ s = importlib.util.module_from_spec(_SPEC)
 sys.modules["format_strategies"] = s
 _SPEC.loader.exec_module(s)
 
+ANNOTATORS = st.sampled_from(["", "ann"])
 quick = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
@@ -83,14 +84,14 @@ def in_order(label_set):
 @given(
     s.image_sets(
         s.boxes | s.polygons | s.masks,
-        ids=True, score=s.scores, attributes=s.attributes, annotator=st.sampled_from(["", "ann"]),
+        ids=True, score=s.scores, attributes=s.attributes, annotator=ANNOTATORS,
     )
 )  # fmt: skip
 def test_coco_holds_boxes_polygons_and_masks(label_set):
     losses, back = there_and_back("coco", label_set)
     assert losses == ()
     assert back.documents == label_set.documents
-    assert [a for a in in_order(label_set)] == list(back.annotations)
+    assert in_order(label_set) == list(back.annotations)
 
 
 @quick
@@ -102,7 +103,8 @@ def test_coco_joins_the_parts_of_one_object(label_set):
             a
             for n, one in enumerate(label_set.annotations)
             for a in (
-                replace(one, shape=Box(x=900, y=n, width=5, height=5), id=f"{n + 1}", group=f"{n + 1}"),
+                replace(one, shape=Box(x=900, y=n, width=5, height=5), id=f"{n + 1}",
+                        group=f"{n + 1}"),
                 replace(
                     one,
                     shape=Keypoints(points=(Keypoint(x=1.0, y=2.0, visibility=1),)),
@@ -168,7 +170,7 @@ def test_cvat_holds_the_tracks_of_a_film(label_set):
 @quick
 @given(
     s.image_sets(
-        s.turned_boxes | s.polygons | s.masks | st.builds(Keypoints, points=st.tuples(s.points)),
+        s.turned_boxes | s.polygons | s.masks | s.single_points,
         labels=s.any_words, attributes=s.attributes, score=s.scores,
         annotator=st.sampled_from(["", "a@b.my"]),
     )
