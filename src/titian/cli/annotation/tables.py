@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,8 @@ if TYPE_CHECKING:
     from titian.pipeline.reporter import Reporter
 
 PARQUET: Final = (".parquet", ".pq")
-SLOW_S: Final = 1.0
-"""Work that is done sooner than this says nothing."""
-
 Cell = str | int | float | None
+_NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]|^\s|\s$|^$')
 
 
 def target_problems(
@@ -102,9 +101,7 @@ def _cell(value: Cell) -> str:
 
 def _quoted(text: str) -> str:
     # The csv module of Python 3.11 leaves a lone carriage return bare, which ends a row.
-    if not any(sign in text for sign in ',"\r\n') and text and text == text.strip():
-        return text
-    return '"' + text.replace('"', '""') + '"'
+    return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
 
 
 def _parquet(columns: Mapping[str, Sequence[Cell]]) -> bytes:
