@@ -146,6 +146,16 @@ def test_pooled_kappa_is_congers_where_everybody_labels_everything():
     assert found.estimate.value == pytest.approx(conger, abs=1e-12)
 
 
+def test_many_tasks_take_fewer_draws_for_the_same_interval(monkeypatch):
+    task, worker, label = crowd(16, tasks=200)
+    few = measured(task, worker, label, coefficient="cohen", parts=False, draws=400)
+    monkeypatch.setattr("titian.annotation.agreement.pairs.MANY_TASKS", 100)
+    many = measured(task, worker, label, coefficient="cohen", parts=False, draws=400)
+    one, two = few.estimate.intervals[0], many.estimate.intervals[0]
+    assert many.estimate.method == "normal interval, spread by bootstrap over tasks"
+    assert (one.low, one.high) == pytest.approx((two.low, two.high), abs=0.03)
+
+
 def test_a_workers_own_repeats_do_not_agree_with_themselves_in_cohens_kappa():
     task, worker, label = crowd(5, workers=3, per_task=3)
     once = measured(task, worker, label, coefficient="cohen", draws=0)
@@ -259,7 +269,8 @@ def test_one_class_leaves_agreement_unknown(coefficient):
     task = np.repeat(np.arange(5), 2)
     found = measured(task, np.tile([0, 1], 5), 0 * task, classes=1, coefficient=coefficient)
     assert found.estimate.value is None
-    assert found.estimate.reason == "all labels name one class"
+    assert len(found.by_class) == (0 if coefficient == "cohen" else 1)
+    assert found.estimate.reason == "all labels that can be compared name one class"
 
 
 def test_tasks_with_one_label_leave_agreement_unknown():

@@ -63,7 +63,7 @@ def estimate(
     statistic = prepare(ratings)
     value = float(statistic(ratings.times[None])[0])
     if not np.isfinite(value):
-        return unknown(n, "all labels name one class")
+        return unknown(n, "all labels that can be compared name one class")
     if not draws:
         return Estimate(value=value, n=n)
     if value > 1.0 - NO_DISAGREEMENT:

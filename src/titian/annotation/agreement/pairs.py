@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from scipy.special import ndtri
 
 from titian.annotation.agreement.bootstrap import METHOD_PERFECT, finish, share_unseen
 from titian.annotation.agreement.coefficients import Statistic
@@ -22,6 +23,9 @@ from titian.annotation.agreement.scale import Scale
 from titian.annotation.consensus.votes import Floats, Ints, Votes
 from titian.statistics.estimate import Estimate, intervals_of, unknown
 
+MANY_TASKS = 5_000  # from which the pooled kappa's spread is taken from fewer draws
+FEWER_DRAWS = 200
+METHOD_NORMAL = "normal interval, spread by bootstrap over tasks"
 MOST_LEFT_OUT = 500  # tasks left out one at a time for the skewness of the pooled kappa
 MOST_MEETINGS = 200_000_000  # sum over tasks of labels squared, beyond which no pairs are made
 
@@ -107,7 +111,8 @@ def pooled_kappa(
 ) -> Estimate:
     """Estimate Cohen's kappa pooled over all pairs of workers, with an interval by task.
 
-    Each draw costs a pass over the labels: seconds at a hundred thousand labels.
+    Each draw costs a pass over the labels. From 5,000 tasks on, where the pooled kappa is as
+    good as normal, at most 200 draws give its spread: about 7 s at 500,000 labels.
 
     Args:
         votes: the labels.
@@ -122,15 +127,22 @@ def pooled_kappa(
         return unknown(0, "no task has labels of two workers")
     value = pool.kappa(np.ones(n))
     if not np.isfinite(value):
-        return unknown(n, "all labels name one class")
+        return unknown(n, "all labels that can be compared name one class")
     if not draws:
         return Estimate(value=value, n=n)
     if value > 1.0 - 1e-12:
         low = 1.0 - share_unseen(n, alpha) / (1.0 - pool.agreement(np.ones(n))[1])
         interval = intervals_of((alpha,), np.asarray([max(low, -1.0)]), np.asarray([value]))
         return Estimate(value=value, n=n, intervals=interval, method=METHOD_PERFECT)
+    many = n >= MANY_TASKS
+    draws = min(draws, FEWER_DRAWS) if many else draws
     weights = (np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(draws))
     drawn = np.asarray([pool.kappa(weight.astype(np.float64)) for weight in weights])
+    if many:
+        half = np.abs(ndtri(alpha / 2)) * np.nanstd(drawn, ddof=1)
+        low, high = np.asarray([max(value - half, -1.0)]), np.asarray([min(value + half, 1.0)])
+        interval = intervals_of((alpha,), low, high)
+        return Estimate(value=value, n=n, intervals=interval, method=METHOD_NORMAL)
     left_out = None
     if n <= MOST_LEFT_OUT:
         without = [pool.kappa(weight) for weight in _without_one(n)]

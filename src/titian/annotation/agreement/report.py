@@ -214,6 +214,7 @@ class _Measure:
         return tuple(
             Part(name=(name,), estimate=self._estimate(ratings.against_rest(place), binary))
             for place, name in enumerate(self.scale.names)
+            if name  # the empty class beside a single one
         )
 
     def by_site(

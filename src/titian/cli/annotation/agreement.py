@@ -40,7 +40,7 @@ def agreement(
             metavar="LOW,...,HIGH", help="Labels from low to high, for --level ordinal."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measure how far workers agree, with a 95 % bootstrap interval by task.
