@@ -139,9 +139,9 @@ def pooled_kappa(
     weights = (np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(draws))
     drawn = np.asarray([pool.kappa(weight.astype(np.float64)) for weight in weights])
     if many:
-        half = np.abs(ndtri(alpha / 2)) * np.nanstd(drawn, ddof=1)
-        low, high = np.asarray([max(value - half, -1.0)]), np.asarray([min(value + half, 1.0)])
-        interval = intervals_of((alpha,), low, high)
+        half = float(np.abs(ndtri(alpha / 2)) * np.nanstd(drawn, ddof=1))
+        ends = (max(value - half, -1.0), min(value + half, 1.0))
+        interval = intervals_of((alpha,), np.asarray(ends[:1]), np.asarray(ends[1:]))
         return Estimate(value=value, n=n, intervals=interval, method=METHOD_NORMAL)
     left_out = None
     if n <= MOST_LEFT_OUT:
