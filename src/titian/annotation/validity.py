@@ -99,9 +99,10 @@ def _name_faults(label_set: LabelSet) -> Iterator[str]:
         seen: set[str] = set()
         twin = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # add returns None
         yield f"two annotations have the id {twin!r}"
+    known = set(ids)
     for tie in label_set.relations:
         for end in (tie.source, tie.target):
-            if end not in set(ids):
+            if end not in known:
                 yield f"a relation {tie.label!r} names {end!r}, which is no annotation"
 
 

@@ -10,6 +10,7 @@ span (IOB1) and is counted. IOB2 is written. Source: Tjong Kim Sang and De Meuld
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from pathlib import Path
 
 from titian.annotation.formats.complaints import Complaints, shorten
@@ -176,14 +177,16 @@ def _tokens(text: str, annotations: list[Annotation], tally: Tally) -> list[str]
             continue
         tally.add("gaps in spans", "each piece is a span of its own.", len(shape.gaps))
         for start, end in shape.pieces:
-            if any(start < e and s < end for s, e, _ in taken):
+            place = bisect(taken, (start, end, ""))
+            # The spans taken do not overlap, so only the two neighbours can be in the way.
+            near = taken[max(0, place - 1) : place + 1]
+            if any(start < stop and begin < end for begin, stop, _ in near):
                 tally.add("text spans", "they overlap an earlier one; a token has one tag.")
             elif not text[start:end].strip():
                 tally.add("text spans", "they hold no token.")
             else:
-                taken.append((start, end, annotation.label))
+                taken.insert(place, (start, end, annotation.label))
     edges = {edge for start, end, _ in taken for edge in (start, end)}
-    by_start = sorted(taken)
     lines: list[str] = []
     rebuilt: list[str] = []
     offset = span = 0
@@ -191,13 +194,13 @@ def _tokens(text: str, annotations: list[Annotation], tally: Tally) -> list[str]
         begun = None
         sentence = []
         for start, end in _cut(row, offset, edges):
-            while span < len(by_start) and by_start[span][1] <= start:
+            while span < len(taken) and taken[span][1] <= start:
                 span += 1
             tag = "O"
-            if span < len(by_start) and by_start[span][0] <= start:
-                if begun != span and start > _first_token(text, by_start[span][0]):
+            if span < len(taken) and taken[span][0] <= start:
+                if begun != span and start > _first_token(text, *taken[span][:2]):
                     tally.add("text spans", "cut where their line ends.")
-                tag = f"{'I' if begun == span else 'B'}-{by_start[span][2]}"
+                tag = f"{'I' if begun == span else 'B'}-{taken[span][2]}"
                 begun = span
             word = text[start:end]
             lines.append(f"{word}\t{tag}")
@@ -210,8 +213,8 @@ def _tokens(text: str, annotations: list[Annotation], tally: Tally) -> list[str]
     return lines
 
 
-def _first_token(text: str, start: int) -> int:
-    return start + len(text[start:]) - len(text[start:].lstrip())
+def _first_token(text: str, start: int, end: int) -> int:
+    return start + (end - start) - len(text[start:end].lstrip())
 
 
 def _cut(row: str, offset: int, edges: set[int]) -> list[tuple[int, int]]:

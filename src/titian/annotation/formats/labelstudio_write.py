@@ -73,12 +73,12 @@ def write(label_set: LabelSet, path: Path) -> tuple[Loss, ...]:
         if tie.label:
             relation["labels"] = [tie.label]
         results[source[:2]].append(relation)
+    rounds: dict[int, list[Json]] = {}
+    for (number, who), regions in results.items():
+        author: Json = {"completed_by": {"email": who}} if who else {}
+        rounds.setdefault(number, []).append({"result": regions} | author)
     for number, task in enumerate(tasks, 1):
-        rounds = [(who, found) for (place, who), found in results.items() if place == number]
-        task["annotations"] = [
-            {"result": found} | ({"completed_by": {"email": who}} if who else {})
-            for who, found in rounds
-        ]
+        task["annotations"] = rounds.get(number, [])
     path.write_text(write_json(tasks), encoding="utf-8", newline="")
     return tally.losses()
 

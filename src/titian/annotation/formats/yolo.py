@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from titian.annotation.formats.complaints import (
@@ -94,8 +95,9 @@ def _names(homes: tuple[Path, ...], complaints: Complaints) -> dict[int, str]:
     else:
         lines = [line.rstrip("\r") for line in text.rstrip("\r\n").split("\n")]
         found = dict(enumerate(lines))
+    times = Counter(found.values())
     for number, name in found.items():
-        if not name or list(found.values()).count(name) > 1:
+        if not name or times[name] > 1:
             why = "is named twice" if name else "has no name"
             complaints.add(
                 "T-A108", f"{listed.name}, class {number}", f"{name!r} {why}", "Rename it."
