@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from titian.annotation.fusion.classes import vote
+from titian.annotation.fusion.classes import most_probable, vote
 from titian.annotation.fusion.entries import Entries, Part, Tie, common_attributes, tie_of
 from titian.annotation.fusion.result import Floats, Ints, WorkerQuality, expected_share
 from titian.annotation.shapes import Annotation, Classification
@@ -67,7 +67,7 @@ def _one(
         said[place[mine], entries.worker[rows][mine]] = 1
     posterior = vote(said, np.ones(len(documents)), classes=len(codes)).posterior
     found, ties = [], []
-    for d, best in enumerate(posterior.argmax(axis=1)):
+    for d, best in enumerate(most_probable(posterior)):
         if codes[best] < 0:
             continue
         members = rows[(place == d) & (entries.label[rows] == codes[best])]

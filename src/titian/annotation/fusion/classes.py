@@ -16,6 +16,7 @@ from titian.annotation.fusion.result import Floats, Ints
 
 ITERATIONS = 100
 TOLERANCE = 1e-6
+TIE = 1e-6  # posteriors closer than this are equal: the EM stops short of them
 WORKER_STRENGTH = 4.0  # pseudo-votes per class of the crowd's table in a worker's table
 CROWD_STRENGTH = 4.0  # pseudo-votes per class of one accuracy in the crowd's table
 ACCURACY_PRIOR = (4.0, 1.0)  # pseudo-votes: four of five labels are right
@@ -66,6 +67,14 @@ def vote(label: Ints, weight: Floats, *, classes: int) -> ClassVote:
         if moved < TOLERANCE:
             break
     return ClassVote(posterior=posterior, tables=tables)
+
+
+def most_probable(posterior: Floats) -> Ints:
+    """Return the most probable class of each row; of equals, rounding aside, the first."""
+    if not len(posterior):
+        return np.zeros(0, dtype=np.int64)
+    best: Ints = (posterior >= posterior.max(axis=1, keepdims=True) - TIE).argmax(axis=1)
+    return best
 
 
 def _tables(counts: Floats) -> Floats:

@@ -23,7 +23,7 @@ ShapeT = TypeVar("ShapeT", bound=Shape)
 
 Tie = frozenset[tuple[int, str]]
 
-ROUNDING = 1e-9  # probabilities this close to the bound count as on it
+ROUNDING = 1e-6  # probabilities this close to the bound count as on it: the EM stops there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

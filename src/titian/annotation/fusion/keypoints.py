@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from titian.annotation.fusion.classes import vote
+from titian.annotation.fusion.classes import most_probable, vote
 from titian.annotation.fusion.coordinates import fuse
 from titian.annotation.fusion.entries import (
     Entries,
@@ -168,7 +168,7 @@ def _points(
     seen = np.full(count * points, -1, dtype=np.int64)
     if known.any():
         weight = np.repeat(objects.real, points)[known]
-        seen[known] = vote(said[known], weight, classes=3).posterior.argmax(axis=1)
+        seen[known] = most_probable(vote(said[known], weight, classes=3).posterior)
     found = np.zeros((count * points, 2))
     mark, point = np.nonzero(visible > 0)
     things, thing = np.unique(row[mark, point], return_inverse=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from titian.annotation.fusion.classes import vote
+from titian.annotation.fusion.classes import most_probable, vote
 from titian.annotation.fusion.existence import existence
 from titian.annotation.fusion.result import Bools, Floats, Ints
 
@@ -63,7 +63,7 @@ def find_objects(
         group=group,
         real=seen.real,
         classes=voted.posterior,
-        label=voted.posterior.argmax(axis=1) if count else np.zeros(0, dtype=np.int64),
+        label=most_probable(voted.posterior),
         hit=seen.hit,
         tables=voted.tables,
     )

@@ -170,5 +170,5 @@ def fuse_maps(maps: Ints, *, classes: int) -> tuple[Ints, Floats, Staple]:
 
 def area_of(posterior: Floats, place: NDArray[np.integer], shape: tuple[int, int]) -> Bools:
     """Return where class 1 is more probable than not, shape (height, width)."""
-    found: Bools = (posterior[:, 1] >= 0.5)[place].reshape(shape)
+    found: Bools = (posterior[:, 1] >= 0.5 - TOLERANCE)[place].reshape(shape)
     return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from titian.annotation.fusion.classes import vote
+from titian.annotation.fusion.classes import most_probable, vote
 from titian.annotation.fusion.result import Bools, Floats, Ints
 
 NOTHING = 0  # the class of what nobody labels; label k is class k + 1
@@ -209,7 +209,7 @@ def _units(
 
 def _decode(units: Units, labels: Ints) -> Floats:
     """Join units into stretches: rows of document, label, start, end, confidence, follows."""
-    best = units.posterior.argmax(axis=1)
+    best = most_probable(units.posterior)
     rows: list[list[float]] = []
     first = last = -1  # units of the stretch that is open
     latest: dict[int, tuple[int, int]] = {}  # label -> row and last unit of its latest stretch

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from titian.annotation.fusion.boxes import cut
-from titian.annotation.fusion.classes import vote
+from titian.annotation.fusion.classes import TIE, vote
 from titian.annotation.fusion.coordinates import fuse
 from titian.annotation.fusion.entries import (
     Entries,
@@ -224,8 +224,8 @@ def _fused(entries: Entries[Track], objects: Objects, courses: list[Course]) -> 
     if not frames:
         return []
     heavy = np.concatenate(weight)
-    in_sight = vote(np.concatenate(said), heavy, classes=2).posterior[:, 1] >= 0.5
-    occluded = vote(np.concatenate(hidden), heavy, classes=2).posterior[:, 1] > 0.5
+    in_sight = vote(np.concatenate(said), heavy, classes=2).posterior[:, 1] >= 0.5 - TIE
+    occluded = vote(np.concatenate(hidden), heavy, classes=2).posterior[:, 1] > 0.5 + TIE
     start = np.concatenate([[0], np.cumsum([len(every) for every in frames])])
     thing = [
         start[g] + np.searchsorted(frames[g], course.frame)
