@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from titian.dataset.manifest import Manifest
 from titian.dataset.survey import survey
 from titian.errors import InputError, Problem
 from titian.evidence.keys import SigningKey, default_key_folder, load_or_make_key
@@ -227,7 +226,18 @@ class _Runner:
         )
 
     def _give_source(self) -> None:
-        manifest = _survey(self)
+        self.reporter.stage_started("survey", 0, 0)
+        start = time.perf_counter()
+        manifest = survey(
+            self.data,
+            self.project.data,
+            index_file=self.state / "index.bin",
+            workers=os.cpu_count() or 1,
+            progress=lambda done, total: self.reporter.step("survey", "bytes", done, total),
+        )
+        self.reporter.stage_finished(
+            "survey", seconds=time.perf_counter() - start, cached=False
+        )
         self.given["source"] = self.data
         self.have["source"] = Artifact(
             kind="source", name="source", digest=manifest.root, size_bytes=manifest.size_bytes
@@ -345,20 +355,6 @@ class _Runner:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
-
-
-def _survey(runner: _Runner) -> Manifest:
-    runner.reporter.stage_started("survey", 0, 0)
-    start = time.perf_counter()
-    manifest = survey(
-        runner.data,
-        runner.project.data,
-        index_file=runner.state / "index.bin",
-        workers=os.cpu_count() or 1,
-        progress=lambda done, total: runner.reporter.step("survey", "bytes", done, total),
-    )
-    runner.reporter.stage_finished("survey", seconds=time.perf_counter() - start, cached=False)
-    return manifest
 
 
 def _artifact(item: Mapping[str, Any]) -> Artifact:
