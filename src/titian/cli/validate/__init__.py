@@ -1,0 +1,1 @@
+"""Commands that hold a model's predictions, or the model itself, to the test."""

@@ -1,0 +1,20 @@
+"""The table of the validation commands; modules named here import nothing heavy either."""
+
+from __future__ import annotations
+
+import typer
+
+from titian.cli.validate.predictions import predictions
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Measure disparity, accuracy and speed of a model's predictions.",
+)
+
+
+@app.callback()
+def validate() -> None:
+    """Measure disparity, accuracy and speed of a model's predictions."""
+
+
+app.command()(predictions)
