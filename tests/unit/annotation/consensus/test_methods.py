@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import digamma
 
-from titian.annotation import METHODS, consensus
+from titian.annotation import METHODS, consensus, gather
+from titian.annotation.consensus.mace import Start, mace
 from titian.annotation.simulation import simulate
 from titian.errors import InputError
 
@@ -198,3 +200,32 @@ def test_an_unknown_method_and_needless_probabilities_are_named_together():
         "T-A015: iterations is 0; at least 1 is needed. "
         "Leave it out for the method's default."
     )
+
+
+def test_mace_of_tasks_with_very_many_votes_stays_finite():
+    # 900 right votes a task: their odds multiply beyond what a float64 holds.
+    rng = np.random.default_rng(5)
+    truth = np.array([0, 1, 0])
+    task = np.repeat(np.arange(3), 900)
+    worker = np.tile(np.arange(900), 3)
+    label = np.where(rng.random(2700) < 0.9, truth[task], 1 - truth[task])
+    found = consensus(task, worker, label, method="mace")
+    assert found.label.tolist() == truth.tolist()
+    np.testing.assert_allclose(found.posterior.max(axis=1), 1.0)
+    assert np.isfinite(found.log_likelihood).all()
+    assert found.log_likelihood[-1] >= found.log_likelihood[0]
+
+
+def test_mace_counts_a_repeated_vote_as_two_workers_alike():
+    # A vote cast twice by one worker is merged inside; its log-odds count twice.
+    task, worker, label = [0, 0, 0, 1, 1], [0, 0, 1, 0, 1], [1, 1, 0, 0, 0]
+    begin = Start(knowing=np.full((2, 2), 0.5), habit=np.full((2, 2), 0.5))
+    fit = mace(
+        gather(task, worker, label), rng=np.random.default_rng(0), begin=begin, iterations=1
+    )
+    # The first E-step by hand: a vote for a class multiplies its odds by (1/4 + 1/2) / (1/4).
+    right = np.array([2 * 9 / 12 + 9 / 10, 3 / 12 + 9 / 10]) * (1 / 2) / (3 / 4)
+    total = np.array([3.0, 2.0])
+    knows = np.exp(digamma(right + 0.5) - digamma(total + 1.0))
+    chance = np.exp(digamma(total - right + 0.5) - digamma(total + 1.0))
+    np.testing.assert_allclose(fit.skill, knows / (knows + chance))
