@@ -1,0 +1,1 @@
+"""The worst subgroups that nobody named: an exact search, corrected for having searched."""
