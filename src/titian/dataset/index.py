@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,31 +54,49 @@ class Index:
     column: str = ""
 
 
-def stat_files(root: Path, paths: Sequence[str]) -> Stats:
+def stat_files(root: Path, paths: Sequence[str]) -> tuple[Stats, frozenset[str]]:
     """Look at each file.
 
     Returns:
-        Shape (n, 4); a row of `ABSENT` where there is no regular file.
+        Shape (n, 4), a row of `ABSENT` where there is no regular file; and which of the
+        paths are symbolic links (the row is then that of the file to which they lead).
     """
     base = os.open(root, os.O_RDONLY)
-    stat = os.stat
-    found: list[int] = []
-    append = found.extend
-    absent = (ABSENT,) * FIELDS
+    links: list[str] = []
     try:
-        for path in paths:
-            try:
-                s = stat(path, dir_fd=base)
-            except (OSError, ValueError):
-                append(absent)
-                continue
-            if s.st_mode & 0o170000 == 0o100000:
-                append((s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino))
-            else:
-                append(absent)
+        stats = stat_rows(_stats(base, paths, links))
     finally:
         os.close(base)
-    return np.array(found, dtype=np.int64).reshape(-1, FIELDS)
+    return stats, frozenset(links)
+
+
+def _stats(
+    base: int, paths: Sequence[str], links: list[str]
+) -> Iterator[os.stat_result | None]:
+    stat = os.stat
+    for path in paths:
+        try:
+            found = stat(path, dir_fd=base, follow_symlinks=False)
+            if found.st_mode & 0o170000 == 0o120000:
+                links.append(path)
+                found = stat(path, dir_fd=base)
+        except (OSError, ValueError):
+            yield None
+            continue
+        yield found
+
+
+def stat_rows(found: Iterable[os.stat_result | None]) -> Stats:
+    """Return one row a file, of `ABSENT` where it is missing or no regular file."""
+    rows: list[int] = []
+    append = rows.extend
+    absent = (ABSENT,) * FIELDS
+    for one in found:
+        if one is not None and one.st_mode & 0o170000 == 0o100000:
+            append((one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino))
+        else:
+            append(absent)
+    return np.array(rows, dtype=np.int64).reshape(-1, FIELDS)
 
 
 def trusted(stats: Stats, *, looked_ns: int) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 from titian.errors import EnvironmentFault, Problem
 
 READ_BYTES = 1 << 18  # of one read: stays in the cache; hashlib lets other threads run
-BATCH_BYTES = 4 << 20  # files handed to a thread at once, so that small ones cost little
+WHOLE_BYTES = 1 << 20  # a file up to this size is read at once
+BATCH_BYTES = 8 << 20  # files handed to a thread at once, so that small ones cost little
 BATCH_FILES = 256
 
 Progress = Callable[[int, int], None]
@@ -93,6 +95,18 @@ def root_of(
     return total.hexdigest()
 
 
+class Hashed(NamedTuple):
+    """What was read of one file; a tuple, since a data set has many and they cost time.
+
+    Attributes:
+        digest: 32 bytes.
+        stat: of the open file, after its last byte was read.
+    """
+
+    digest: bytes
+    stat: os.stat_result
+
+
 def hash_files(
     root: Path,
     paths: Sequence[str],
@@ -100,7 +114,7 @@ def hash_files(
     *,
     workers: int,
     progress: Progress,
-) -> list[bytes | None]:
+) -> list[Hashed | None]:
     """Digest files by threads.
 
     Args:
@@ -111,26 +125,29 @@ def hash_files(
         progress: called with bytes done and bytes in all.
 
     Returns:
-        32 bytes a file, None for a file that is missing.
+        What was read of each file, None for a file that is missing.
 
     Raises:
         EnvironmentFault: a file is there but cannot be read.
     """
     base = os.open(root, os.O_RDONLY)
     total = sum(sizes)
-    digests: list[bytes | None] = []
+    found: list[Hashed | None] = []
     done = 0
     try:
         with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
             batches = _batches(sizes)
-            work = pool.map(lambda span: _hash_batch(base, paths[span[0] : span[1]]), batches)
+            work = pool.map(
+                lambda span: _hash_batch(base, paths[slice(*span)], sizes[slice(*span)]),
+                batches,
+            )
             for (start, end), batch in zip(batches, work, strict=True):
-                digests += batch
+                found += batch
                 done += sum(sizes[start:end])
                 progress(done, total)
     finally:
         os.close(base)
-    return digests
+    return found
 
 
 def _batches(sizes: Sequence[int]) -> list[tuple[int, int]]:
@@ -145,13 +162,11 @@ def _batches(sizes: Sequence[int]) -> list[tuple[int, int]]:
     return spans
 
 
-def _hash_batch(base: int, paths: Sequence[str]) -> list[bytes | None]:
-    room = bytearray(READ_BYTES)
-    view = memoryview(room)
-    return [_hash_file(base, path, view) for path in paths]
+def _hash_batch(base: int, paths: Sequence[str], sizes: Sequence[int]) -> list[Hashed | None]:
+    return [_hash_file(base, path, size) for path, size in zip(paths, sizes, strict=True)]
 
 
-def _hash_file(base: int, path: str, room: memoryview) -> bytes | None:
+def _hash_file(base: int, path: str, size: int) -> Hashed | None:
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=base)
     except (FileNotFoundError, NotADirectoryError):
@@ -159,10 +174,14 @@ def _hash_file(base: int, path: str, room: memoryview) -> bytes | None:
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
-        digest = hashlib.sha256()
-        while count := os.readv(file, [room]):
-            digest.update(room[:count])
-        return digest.digest()
+        # One byte more than is expected: less then says that this was the end.
+        wanted = (size if size < WHOLE_BYTES else READ_BYTES) + 1
+        content = os.read(file, wanted)
+        digest = hashlib.sha256(content)
+        if len(content) != size:
+            while content := os.read(file, READ_BYTES):
+                digest.update(content)
+        return Hashed(digest=digest.digest(), stat=os.fstat(file))
     except IsADirectoryError:
         return None
     except OSError as error:

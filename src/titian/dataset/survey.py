@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -16,6 +16,7 @@ from titian.dataset.index import (
     Stats,
     read_index,
     stat_files,
+    stat_rows,
     trusted,
     write_index,
 )
@@ -125,28 +126,26 @@ def _look(
         paths = sorted(set(paths), key=_bytes)
         index = _aligned(index, paths)
     looked_ns = time.time_ns()
-    stats = stat_files(root, paths)
+    stats, links = stat_files(root, paths)
     unchanged = index.fresh & (stats == index.stats).all(axis=1)
     if unchanged.all() and index.root and (index.table, index.column) == (table, column):
         return _manifest(index.paths, stats, index.digests, index.root)
     stale = np.flatnonzero(~unchanged)
     there = stale[stats[stale, 0] != ABSENT]
-    names = [paths[int(place)] for place in there]
-    _require_inside(root, names)
-    digests = np.where(unchanged[:, None], index.digests, 0).astype(np.uint8)
+    names = [paths[place] for place in there.tolist()]
+    _require_inside(root, names, links=links)
     sizes = stats[there, 0].tolist()
-    for place, digest in zip(
-        there,
-        hash_files(root, names, sizes, workers=workers, progress=progress),
-        strict=True,
-    ):
-        if digest is None:
-            stats[place] = ABSENT
-        else:
-            digests[place] = np.frombuffer(digest, dtype=np.uint8)
+    hashed = hash_files(root, names, sizes, workers=workers, progress=progress)
+    digests = np.where(unchanged[:, None], index.digests, 0).astype(np.uint8)
+    gone = bytes(digests.shape[1])
+    digests[there] = np.frombuffer(
+        b"".join(gone if one is None else one.digest for one in hashed), dtype=np.uint8
+    ).reshape(-1, digests.shape[1])
+    after = stat_rows(None if one is None else one.stat for one in hashed)
     # A file that was written while it was hashed keeps no trusted stats.
     fresh = trusted(stats, looked_ns=looked_ns)
-    fresh[there] &= (stat_files(root, names) == stats[there]).all(axis=1)
+    fresh[there] &= (after == stats[there]).all(axis=1)
+    stats[there[after[:, 0] == ABSENT]] = ABSENT
     root_digest = root_of(paths, _sizes(stats), digests, stats[:, 0] != ABSENT)
     write_index(
         Index(
@@ -170,7 +169,7 @@ def _known_paths(root: Path, data: Data, index: Index | None) -> Sequence[str] |
     place = _find(index.paths, data.table)
     if place is None or not index.fresh[place]:
         return None
-    stats = stat_files(root, [data.table])
+    stats, _ = stat_files(root, [data.table])
     same = bool((stats[0] == index.stats[place]).all()) and stats[0, 0] != ABSENT
     return index.paths if same else None
 
@@ -231,27 +230,27 @@ def _relative(data: Data, name: str) -> str:
     return str(PurePosixPath(data.table).parent / name.strip())
 
 
-def _require_inside(root: Path, paths: Sequence[str]) -> None:
-    """Refuse paths that a symbolic link leads out of the data folder."""
+def _require_inside(root: Path, paths: Sequence[str], *, links: Collection[str]) -> None:
+    """Refuse paths that a symbolic link leads out of the data folder.
+
+    `links` names the paths that are links themselves; the folders are looked at here.
+    """
     real = os.path.realpath(root) + os.sep
-    base = str(root)
-    folders: dict[str, bool] = {}
-    problems = []
-    for path in paths:
-        folder, _, _ = path.rpartition("/")
-        if folder not in folders:
-            folders[folder] = (os.path.realpath(root / folder) + os.sep).startswith(real)
-        inside = folders[folder]
-        full = f"{base}/{path}"
-        if inside and os.path.islink(full):  # noqa: PTH114 - a tenth of pathlib's cost
-            inside = os.path.realpath(full).startswith(real)
-        if not inside:
-            problems.append(
-                Problem(
-                    code="T-D031",
-                    message=f"{path!r} leads out of the data folder through a symbolic link.",
-                    remedy="Copy the file into the data folder.",
-                )
-            )
+    folders = {path.rpartition("/")[0] for path in paths}
+    outside = {
+        folder
+        for folder in folders
+        if not (os.path.realpath(root / folder) + os.sep).startswith(real)
+    }
+    problems = [
+        Problem(
+            code="T-D031",
+            message=f"{path!r} leads out of the data folder through a symbolic link.",
+            remedy="Copy the file into the data folder.",
+        )
+        for path in paths
+        if (outside and path.rpartition("/")[0] in outside)
+        or (path in links and not os.path.realpath(root / path).startswith(real))
+    ]
     if problems:
         raise InputError(*problems)
