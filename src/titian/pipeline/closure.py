@@ -25,6 +25,7 @@ ABSENT = "absent"
 # package's file list, which takes longer than all the rest of this module.
 _DISTRIBUTIONS = {
     "PIL": "pillow",
+    "google": "protobuf",  # of that namespace we import nothing else
     "grpc": "grpcio",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",

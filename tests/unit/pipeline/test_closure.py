@@ -14,6 +14,7 @@ import pytest
 import titian
 from titian.pipeline import closure
 from titian.pipeline.engine import open_engine
+from titian.pipeline.registry import STAGES
 
 SOURCE = Path(titian.__file__).parent
 NUMBERS = itertools.count()
@@ -146,3 +147,15 @@ def test_the_quick_reader_agrees_with_the_whole_syntax_tree(path: Path) -> None:
         elif isinstance(node, ast.ImportFrom):
             expected |= {f"{node.module}.{alias.name}" for alias in node.names}
     assert expected <= set(closure._imports(source, "titian"))
+
+
+def test_no_stage_needs_the_file_lists_of_all_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> None:
+        pytest.fail("a library's import name is missing from closure._DISTRIBUTIONS")
+
+    monkeypatch.setattr(closure.importlib.metadata, "packages_distributions", refuse)
+    closure._version.cache_clear()
+    for stage in STAGES:
+        assert closure.ABSENT not in closure.library_versions(stage.run).values()
