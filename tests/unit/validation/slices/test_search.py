@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.unit.validation.slices.brute import brute_force, every_slice, g_by_hand
+
 from titian.validation.slices.feature import Feature
 from titian.validation.slices.lattice import grid_of
 from titian.validation.slices.score import Evidence, SliceLine, Total
