@@ -206,3 +206,20 @@ def test_nan_probabilities_are_refused(tmp_path):
     assert message(read_probabilities, path, crowd).startswith(
         "T-A007: 1 rows of probabilities"
     )
+
+
+def test_probabilities_of_tasks_without_a_label_are_counted(tmp_path):
+    crowd = read_crowd(written(tmp_path, LABELS))
+    text = 'task,Cat,dog\n"t,2",0.5,0.5\nt 1,0.5,0.5\nt 3,1,0\nt 4,0,1\n'
+    found = read_probabilities(written(tmp_path, text, "p.csv"), crowd)
+    assert found.notes == ("2 of 4 tasks of p.csv have no label in labels.csv: left out.",)
+    assert found.value.shape == (2, 2)
+
+
+def test_gold_says_which_skill_and_language_it_tests(tmp_path):
+    crowd = read_crowd(written(tmp_path, LABELS))
+    text = 'task,label,skill,language\n"t,2",dog,bone,ms\nz,Cat,bone,en\nt 1,Cat,,en\n'
+    gold = read_gold(written(tmp_path, text, "gold.csv"), crowd)
+    assert [gold.skills[code] for code in gold.skill] == [("", "en"), ("bone", "ms")]
+    plain = read_gold(written(tmp_path, 'task,label\n"t,2",dog\n', "plain.csv"), crowd)
+    assert (plain.skills, plain.skill.tolist()) == ((("", ""),), [-1, 0])

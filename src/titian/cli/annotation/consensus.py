@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -171,6 +172,7 @@ def _consense(
         if probabilities is not None:
             told = read_probabilities(probabilities, crowd)
             crowd, model = crowd.with_classes(told.names), told.value
+            crowd = replace(crowd, notes=(*crowd.notes, *told.notes))
         known = None if gold is None else read_gold(gold, crowd)
     with step(reporter, "consensus", 2, 3):
         rng = np.random.default_rng(seed)

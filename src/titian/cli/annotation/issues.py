@@ -53,6 +53,7 @@ def issues(
     model = read_probabilities(probabilities, crowd)
     crowd = crowd.with_classes(model.names)
     given, notes = _one_label(crowd)
+    notes = (*notes, *model.notes)
     found = find_label_errors(given, model.value, rule=rule)
     if json:
         write_json(issues_document(found, crowd, model, notes))
