@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from titian.annotation.agreement import Agreement, agreement
 from titian.annotation.consensus import Consensus
-from titian.annotation.readers import Floats, Ints, Others
+from titian.annotation.readers import Ints, Others
 from titian.annotation.readings import Round
+from titian.annotation.spending import Reckoning, Spending, Terms, reckon
 from titian.statistics import Estimate, proportion
 from titian.statistics.estimate import unknown
 from titian.values import (
@@ -28,26 +27,6 @@ SITE = "reading_site"
 COUNT = "count"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spending:
-    """What labels cost at one place; None where it is not told."""
-
-    site: str
-    labels: int
-    accepted: float
-    cost: float | None
-
-    @property
-    def per_label(self) -> float | None:
-        """Cost of one label."""
-        return None if self.cost is None else self.cost / self.labels
-
-    @property
-    def per_accepted(self) -> float | None:
-        """Cost of one accepted label."""
-        return None if self.cost is None or not self.accepted else self.cost / self.accepted
-
-
 def measurements(
     round_: Round,
     found: Consensus,
@@ -55,8 +34,7 @@ def measurements(
     gold: Ints | None,
     alpha: float,
     confidence: float,
-    pay_per_label: float | None,
-    currency: str,
+    paid: Reckoning,
     class_column: str,
     rng: np.random.Generator,
 ) -> tuple[Measurement, ...]:
@@ -68,8 +46,7 @@ def measurements(
         gold: shape (tasks,), known classes, -1 where unknown; None without gold.
         alpha: one minus the coverage of the intervals.
         confidence: labels below it are escalated, all others accepted.
-        pay_per_label: what a label costs where no column tells.
-        currency: unit of the costs.
+        paid: what it cost.
         class_column: names the class in a subgroup.
         rng: draws the bootstrap.
     """
@@ -106,9 +83,7 @@ def measurements(
             reason="a count has no interval",
         )
     )
-    spent = spending(round_, found, confidence=confidence, pay_per_label=pay_per_label)
-    measured += [_cost(place, currency) for place in spent]
-    return tuple(measured)
+    return (*measured, *_costs(paid))
 
 
 def _agreement(round_: Round, *, alpha: float, rng: np.random.Generator) -> Agreement | None:
@@ -139,49 +114,30 @@ def _alphas(agreed: Agreement | None, round_: Round, class_column: str) -> list[
     ]
 
 
-def spending(
-    round_: Round, found: Consensus, *, confidence: float, pay_per_label: float | None
-) -> tuple[Spending, ...]:
+def spending(round_: Round, found: Consensus, *, confidence: float, terms: Terms) -> Reckoning:
     """Return what labels cost overall and, with several sites, at each.
 
-    A site's accepted labels are counted by its share of the labels of each accepted task.
+    Raises:
+        InputError: as `titian.annotation.spending.reckon`.
     """
     readings = round_.readings
-    cost: Floats | None = round_.crowd.numbers.get("cost")
-    if cost is None and pay_per_label is not None:
-        cost = np.full(len(readings.label), pay_per_label)
-    accepted = found.confidence >= confidence
-    per_task = np.bincount(readings.task, minlength=readings.tasks)
-    part = accepted[readings.task] / per_task[readings.task]
-
-    def at(name: str, rows: np.ndarray) -> Spending:
-        told = cost is not None and not np.isnan(cost[rows]).any()
-        return Spending(
-            site=name,
-            labels=int(rows.sum()),
-            accepted=float(part[rows].sum()),
-            cost=float(cost[rows].sum()) if told and cost is not None else None,
-        )
-
-    places = [at("", np.ones(len(readings.label), dtype=np.bool_))]
-    if readings.site is not None and len(readings.sites) > 1:
-        places += [
-            at(name, readings.site == code)
-            for code, name in enumerate(readings.sites)
-            if (readings.site == code).any()
-        ]
-    return tuple(places)
+    return reckon(
+        readings.task,
+        found.confidence >= confidence,
+        terms=terms,
+        site=readings.site,
+        sites=readings.sites,
+        cost=round_.crowd.numbers.get("cost"),
+        seconds=round_.crowd.numbers.get("seconds"),
+    )
 
 
 def figures(
     round_: Round,
-    found: Consensus,
     others: Others,
     *,
     alpha: float,
-    confidence: float,
-    pay_per_label: float | None,
-    currency: str,
+    paid: Reckoning,
 ) -> tuple[Figure, ...]:
     """Draw agreement by class, readers against the others, confusion and cost."""
     drawn: list[Figure] = []
@@ -201,26 +157,44 @@ def figures(
         )
     drawn.append(_forest(round_, others, alpha))
     drawn.append(_confusion(round_, others))
-    spent = spending(round_, found, confidence=confidence, pay_per_label=pay_per_label)
-    if spent[0].cost is not None:
+    drawn += _cost_figures(paid)
+    return tuple(drawn)
+
+
+def _cost_figures(paid: Reckoning) -> list[Figure]:
+    drawn: list[Figure] = []
+    places = [paid.whole, *_told_sites(paid)][: MOST_SITES_SHOWN + 1]
+    if paid.whole.cost is not None:
         drawn.append(
             BarFigure(
                 name="cost of labels",
                 title="Cost of a label",
                 caption="What a reading costs, and what an accepted label costs once all "
                 "readings of its task and the escalated tasks are paid.",
-                y_label=currency or "cost",
-                categories=tuple(
-                    place.site or "all" for place in spent[: MOST_SITES_SHOWN + 1]
-                ),
+                y_label=paid.currency or "cost",
+                categories=tuple(place.site or "all" for place in places),
                 series=("per reading", "per accepted label"),
                 values=(
-                    tuple(place.per_label for place in spent[: MOST_SITES_SHOWN + 1]),
-                    tuple(place.per_accepted for place in spent[: MOST_SITES_SHOWN + 1]),
+                    tuple(place.per_label for place in places),
+                    tuple(place.per_accepted for place in places),
                 ),
             )
         )
-    return tuple(drawn)
+    prices = paid.elsewhere[:MOST_SITES_SHOWN]
+    if len(prices) > 1:
+        drawn.append(
+            BarFigure(
+                name="the same round elsewhere",
+                title="The same round, priced at each site",
+                caption="As many labels a task and as many accepted labels as here, at what "
+                "each site pays; that readers there would agree as well is not shown.",
+                y_label=paid.currency or "cost",
+                categories=tuple(price.site for price in prices),
+                series=("per accepted label",),
+                values=(tuple(price.per_accepted for price in prices),),
+            )
+        )
+    return drawn
 
 
 def _said_again(round_: Round) -> tuple[float | None, ...]:
@@ -318,7 +292,41 @@ def _measured(
     )
 
 
-def _cost(place: Spending, currency: str) -> Measurement:
+def _told_sites(paid: Reckoning) -> list[Spending]:
+    """Return the named sites, where there are several."""
+    named = [place for place in paid.by_site if place.site]
+    return named if len(named) > 1 else []
+
+
+def _costs(paid: Reckoning) -> list[Measurement]:
+    unit = paid.currency or "currency unit"
+    measured = [_cost(place, unit) for place in (paid.whole, *_told_sites(paid))]
+    if paid.fixed_cost is not None:
+        measured.append(
+            Measurement(
+                name="saved_against_fixed",
+                value=paid.saved,
+                n=paid.whole.labels,
+                method=COUNT,
+                reason="a sum of what was paid has no interval",
+            )
+        )
+    measured += [
+        Measurement(
+            name="same_round_cost_per_accepted_label",
+            value=price.per_accepted,
+            n=round(paid.whole.accepted),
+            unit=unit,
+            method=COUNT,
+            subgroup={SITE: price.site},
+            reason="a price has no interval; that readers there would agree as well is assumed",
+        )
+        for price in paid.elsewhere
+    ]
+    return measured
+
+
+def _cost(place: Spending, unit: str) -> Measurement:
     reason = "a sum of what was paid has no interval"
     if place.cost is None:
         reason = "the cost of some label is not told"
@@ -328,7 +336,7 @@ def _cost(place: Spending, currency: str) -> Measurement:
         name="cost_per_accepted_label",
         value=place.per_accepted,
         n=round(place.accepted),
-        unit=currency or "currency unit",
+        unit=unit,
         method=COUNT,
         subgroup={SITE: place.site} if place.site else None,
         reason=reason,

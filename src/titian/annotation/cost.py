@@ -7,7 +7,7 @@ the day they are of. Money is rounded only where it is printed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -25,16 +25,16 @@ class Pay:
     """What a site pays.
 
     Attributes:
-        site: its name.
-        currency: such as ``MYR``.
+        site: its name; empty for every site that has no pay of its own.
+        currency: such as ``MYR``; empty for the currency of the result.
         per_label: pay for one label, or None.
         per_hour: pay for one hour of work, or None; exactly one of the two is given.
         overhead: share on top for tools, space and leading, at least 0.
         seconds_per_label: how long a label takes at this site; None for the plan's own.
     """
 
-    site: str
-    currency: str
+    site: str = ""
+    currency: str = ""
     per_label: float | None = None
     per_hour: float | None = None
     overhead: float = 0.0
@@ -98,6 +98,7 @@ class Price:
         saved: 1 - total / fixed_total, negative where the plan costs more; or None.
         rate_on: the day of the exchange rate; None where none was needed.
         notes: one sentence each.
+        seconds_per_label: that the price by the hour is reckoned with; None by the label.
     """
 
     site: str
@@ -109,6 +110,20 @@ class Price:
     fixed_total: float | None
     saved: float | None
     rate_on: date | None
+    notes: tuple[str, ...] = ()
+    seconds_per_label: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What single labels cost.
+
+    Attributes:
+        amount: shape (n,), in one currency, overhead included; NaN where unknown.
+        notes: one sentence each.
+    """
+
+    amount: Floats
     notes: tuple[str, ...] = ()
 
 
@@ -162,23 +177,12 @@ def price_at_sites(
             label and per hour, T-A232 no exchange rate, T-A233 hours without seconds per
             label; all together.
     """
-    problems = [*_plan_problems(plan), *(p for site in pay for p in _pay_problems(site, plan))]
-    problems += [
-        _range(f"the rate {one.currency} to {one.into}", one.rate, "above 0")
-        for one in exchange
-        if not (np.isfinite(one.rate) and one.rate > 0)
-    ]
+    problems = _plan_problems(plan)
+    for site in pay:
+        problems += [*pay_problems(site), *_hour_problems(site, plan)]
+    problems += rate_problems(exchange)
     rates = {site.site: _rate(site.currency, currency, exchange, today) for site in pay}
-    problems += [
-        Problem(
-            code="T-A232",
-            message=f"site {site.site!r} pays in {site.currency}, and there is no rate from "
-            f"{site.currency} to {currency} dated {today} or before.",
-            remedy="Give the rate with its day.",
-        )
-        for site in pay
-        if rates[site.site] is None
-    ]
+    problems += [_no_rate(site, currency, today) for site in pay if rates[site.site] is None]
     if problems:
         raise InputError(*problems)
     found = [_priced(plan, site, rates[site.site], currency, today) for site in pay]
@@ -219,48 +223,22 @@ def spent(
         InputError: T-A231, T-A232, T-A234 a site without pay.
     """
     code = np.asarray(site)
-    known = {one.site: one for one in pay}
     used = [sites[place] for place in np.unique(code)]
-    problems = [
-        Problem(
-            code="T-A234",
-            message=f"there are labels of site {name!r}, whose pay is not given.",
-            remedy="Give its pay.",
-        )
-        for name in used
-        if name not in known
-    ]
-    rates = {
-        name: _rate(known[name].currency, currency, exchange, today)
-        for name in used
-        if name in known
-    }
-    for name, rate in rates.items():
-        if (known[name].per_label is None) == (known[name].per_hour is None):
-            problems.append(_either(known[name]))
-        if rate is None:
-            problems.append(
-                Problem(
-                    code="T-A232",
-                    message=f"site {name!r} pays in {known[name].currency}, and there is no "
-                    f"rate from {known[name].currency} to {currency} dated {today} or before.",
-                    remedy="Give the rate with its day.",
-                )
-            )
-    if problems:
-        raise InputError(*problems)
-    amount = np.full(len(code), np.nan)
-    for place, name in enumerate(sites):
-        here = code == place
-        rate = rates.get(name)
-        if not here.any() or rate is None:
-            continue
-        own = _own_costs(known[name], here, cost, seconds)
-        amount[here] = own * (1.0 + known[name].overhead) * rate.rate
+    found = label_costs(
+        site=code,
+        sites=sites,
+        pay=pay,
+        currency=currency,
+        today=today,
+        exchange=exchange,
+        cost=cost,
+        seconds=seconds,
+    )
+    amount = found.amount
     unknown = int(np.isnan(amount).sum())
     total = float(np.nansum(amount))
     priced = len(code) - unknown
-    notes = [note for rate in rates.values() if rate for note in _age(rate, today)]
+    notes = [*found.notes]
     if unknown:
         notes.append(f"{unknown} of {len(code)} labels have no known cost and are left out.")
     return Spent(
@@ -278,6 +256,70 @@ def spent(
         unknown=unknown,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def label_costs(
+    *,
+    site: ArrayLike,
+    sites: Sequence[str],
+    pay: Sequence[Pay],
+    currency: str,
+    today: date,
+    exchange: Sequence[Exchange] = (),
+    cost: ArrayLike | None = None,
+    seconds: ArrayLike | None = None,
+) -> Costs:
+    """Price each label of a round, as `spent` does.
+
+    Where neither a site nor everyone else has a pay, `cost` counts as it stands, in the
+    currency of the result; a label without a site and without a cost is then unknown.
+
+    Args:
+        site: shape (n,), index into `sites`; -1 where it is not told.
+        sites: names.
+        pay: one per site.
+        currency: of the result.
+        today: the day of the reckoning.
+        exchange: dated rates.
+        cost: as in `spent`.
+        seconds: as in `spent`.
+
+    Raises:
+        InputError: T-A230 to T-A232; T-A234 labels without a cost at a site without pay.
+    """
+    code = np.asarray(site)
+    amount = np.full(len(code), np.nan) if cost is None else np.array(cost, dtype=np.float64)
+    known = {one.site: one for one in pay}
+    used = {int(place): sites[place] if place >= 0 else "" for place in np.unique(code)}
+    own = {place: known.get(name, known.get("")) for place, name in used.items()}
+    problems = [
+        Problem(
+            code="T-A234",
+            message=f"there are labels of site {used[place]!r}, whose pay is not given.",
+            remedy="Give its pay.",
+        )
+        for place, its in own.items()
+        if its is None and place >= 0 and np.isnan(amount[code == place]).any()
+    ]
+    called = {place: replace(its, site=used[place]) for place, its in own.items() if its}
+    rates = {
+        place: _rate(its.currency, currency, exchange, today) for place, its in called.items()
+    }
+    for place, its in called.items():
+        problems += pay_problems(its)
+        if rates[place] is None:
+            problems.append(_no_rate(its, currency, today))
+    problems += rate_problems(exchange)
+    if problems:
+        raise InputError(*problems)
+    for place, its in called.items():
+        rate = rates[place]
+        if rate is not None:
+            here = code == place
+            costs = _own_costs(its, here, cost, seconds)
+            amount[here] = costs * (1.0 + its.overhead) * rate.rate
+    notes = [note for rate in rates.values() if rate for note in _age(rate, today)]
+    return Costs(amount=amount, notes=tuple(dict.fromkeys(notes)))
 
 
 def _own_costs(
@@ -319,14 +361,15 @@ def _priced(plan: Plan, pay: Pay, rate: Exchange | None, currency: str, today: d
         saved=None if not fixed else 1.0 - total / fixed,
         rate_on=None if rate is None or rate.currency == rate.into else rate.on,
         notes=() if rate is None else tuple(_age(rate, today)),
+        seconds_per_label=None if pay.per_hour is None else seconds,
     )
 
 
 def _rate(
     currency: str, into: str, exchange: Sequence[Exchange], today: date
 ) -> Exchange | None:
-    if currency == into:
-        return Exchange(currency=currency, into=into, rate=1.0, on=today)
+    if currency in ("", into):
+        return Exchange(currency=into, into=into, rate=1.0, on=today)
     fitting = [one for one in exchange if one.on <= today and one.rate > 0]
     straight = [one for one in fitting if (one.currency, one.into) == (currency, into)]
     turned = [
@@ -366,7 +409,8 @@ def _plan_problems(plan: Plan) -> list[Problem]:
     ]
 
 
-def _pay_problems(pay: Pay, plan: Plan) -> list[Problem]:
+def pay_problems(pay: Pay) -> list[Problem]:
+    """Say what is wrong with what a site pays: T-A230, T-A231."""
     problems = []
     if (pay.per_label is None) == (pay.per_hour is None):
         problems.append(_either(pay))
@@ -374,16 +418,38 @@ def _pay_problems(pay: Pay, plan: Plan) -> list[Problem]:
         value = getattr(pay, name)
         if value is not None and not (np.isfinite(value) and value >= 0):
             problems.append(_range(f"{name} of site {pay.site!r}", value, "at least 0"))
-    if pay.per_hour is not None and not (pay.seconds_per_label or plan.seconds_per_label):
-        problems.append(
-            Problem(
-                code="T-A233",
-                message=f"site {pay.site!r} pays by the hour, and neither it nor the plan says "
-                "how many seconds a label takes.",
-                remedy="Give seconds_per_label, measured in a pilot.",
-            )
-        )
     return problems
+
+
+def rate_problems(exchange: Sequence[Exchange]) -> list[Problem]:
+    """Say which exchange rates are none: T-A230."""
+    return [
+        _range(f"the rate {one.currency} to {one.into}", one.rate, "above 0")
+        for one in exchange
+        if not (np.isfinite(one.rate) and one.rate > 0)
+    ]
+
+
+def _hour_problems(pay: Pay, plan: Plan) -> list[Problem]:
+    if pay.per_hour is None or pay.seconds_per_label or plan.seconds_per_label:
+        return []
+    return [
+        Problem(
+            code="T-A233",
+            message=f"site {pay.site!r} pays by the hour, and neither it nor the plan says "
+            "how many seconds a label takes.",
+            remedy="Give seconds_per_label, measured in a pilot.",
+        )
+    ]
+
+
+def _no_rate(pay: Pay, into: str, today: date) -> Problem:
+    return Problem(
+        code="T-A232",
+        message=f"site {pay.site!r} pays in {pay.currency}, and there is no rate from "
+        f"{pay.currency} to {into} dated {today} or before.",
+        remedy="Give the rate with its day.",
+    )
 
 
 def _either(pay: Pay) -> Problem:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from titian.annotation.consensus import Consensus, consensus
+from titian.annotation.gold_answers import GoldAnswers, find_failing
 from titian.annotation.phantom import READERS, PhantomReading
+from titian.annotation.qualification import GOOD
 from titian.annotation.readers import (
     Others,
     Readings,
@@ -37,10 +39,13 @@ CARELESS = "annotation.careless_reader"
 COLLUDING = "annotation.colluding_pair"
 CONFUSED = "annotation.confused_class"
 DRIFT = "annotation.site_drift"
+GOLD = "annotation.fails_gold"
 
 ENOUGH_READINGS = 150  # of the reader who is made a spammer
 ENOUGH_AGREEMENT = 0.75  # of all readings with the others', so that a fault stands out
 MOST_READINGS = 200_000  # above, a second fit of the run's own readings takes too long
+ENOUGH_GOLD = 200  # answers to gold of the reader who is made to guess
+MOST_BY_CHANCE = 0.25  # below the bar: a guesser who is right more often does not stand out
 ERROR_SHARE = 0.05
 SIMULATED_TASKS = 1500
 SIMULATED_READERS = 8
@@ -146,9 +151,15 @@ def plant_label_errors(
 
 
 def controls(
-    readings: Readings, others: Others, *, method: str, rng: np.random.Generator
+    readings: Readings,
+    others: Others,
+    *,
+    method: str,
+    rng: np.random.Generator,
+    answers: GoldAnswers | None = None,
+    good: float = GOOD,
 ) -> tuple[Control, ...]:
-    """Run each check against its planted fault."""
+    """Run each check against its planted fault; that of gold only where there is gold."""
     simulated = simulate_readings(rng)
     busiest, readings_of_it = _busiest(readings, others)
     told = int(others.told.sum())
@@ -169,6 +180,7 @@ def controls(
         _colluding(simulated, here),
         _confused(simulated, here, rng),
         _drift(simulated, here, rng),
+        *(() if answers is None else (gold_control(readings, answers, good=good, rng=rng),)),
     )
 
 
@@ -277,6 +289,34 @@ def _drift(readings: Readings, where: str, rng: np.random.Generator) -> Control:
         f"a quarter of a site's later labels exchanged ({where})",
         bool(hit),
         f"agreement {hit[0].before:.2f}, then {hit[0].after:.2f}" if hit else "not named",
+    )
+
+
+def gold_control(
+    readings: Readings, answers: GoldAnswers, *, good: float, rng: np.random.Generator
+) -> Control:
+    """Let the reader with most gold draw labels from the urn of all."""
+    given = np.bincount(answers.worker, minlength=readings.readers)
+    busiest = int(given.argmax())
+    own = answers.worker == busiest
+    share = np.bincount(readings.label, minlength=readings.classes) / len(readings.label)
+    by_chance = float((share**2).sum())
+    where = "in the run's answers"
+    if given[busiest] < ENOUGH_GOLD or by_chance > good - MOST_BY_CHANCE:
+        each = np.repeat(np.arange(SIMULATED_READERS), ENOUGH_GOLD)
+        able = rng.random(len(each)) < (1.0 + good) / 2.0
+        answers = replace(answers, worker=each, task=np.arange(len(each)), right=able)
+        busiest, own, by_chance = 0, each == 0, good / 2.0
+        where = f"in {len(each)} simulated answers"
+    right = answers.right.copy()
+    right[own] = rng.random(int(own.sum())) < by_chance
+    named = find_failing(replace(answers, right=right), good=good, level=LEVEL)
+    hit = [item for item in named if item.worker == busiest]
+    return _control(
+        GOLD,
+        f"a reader who guesses on gold ({where})",
+        bool(hit),
+        f"stopped after {hit[0].after} of {hit[0].answers} answers" if hit else "not stopped",
     )
 
 

@@ -30,6 +30,10 @@ from titian.statistics.proportions import wilson
 MOST_TASKS = 10_000  # an entry test that needs more is refused
 ALTERNATIVES = 12  # accuracies below `good` that the mixture watches for
 WORST = 0.05  # the lowest of them
+SIMULATED_WORKERS = 300  # of whom it is said when they are stopped
+LONGEST_WATCH = 1_000  # gold answers that they give at most
+GOOD = 0.8  # accuracy on gold from which a worker must not be stopped
+BAD = 0.6  # accuracy on gold up to which a worker must not pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +297,43 @@ def watch(
         answers=answers,
         right=np.bincount(who, weights=hit, minlength=size).astype(np.int64),
     )
+
+
+def answers_to_stop(
+    accuracy: float,
+    *,
+    good: float,
+    false_alarm: float = 0.01,
+    rng: np.random.Generator,
+    longest: int = LONGEST_WATCH,
+) -> Ints:
+    """Simulate after how many gold answers a worker is stopped.
+
+    Args:
+        accuracy: of the worker on gold.
+        good: as in `watch`.
+        false_alarm: as in `watch`, without drift.
+        rng: draws the answers.
+        longest: answers that are looked at.
+
+    Returns:
+        One number per simulated worker, shape (SIMULATED_WORKERS,), sorted; `longest` + 1
+        where the worker is not stopped by then.
+
+    Raises:
+        InputError: T-A220 rates.
+    """
+    _check_rates(accuracy=accuracy, good=good, false_alarm=false_alarm)
+    right = np.cumsum(rng.random((SIMULATED_WORKERS, longest)) < accuracy, axis=1)
+    wrong = np.arange(1, longest + 1) - right
+    evidence = np.zeros(right.shape)
+    with np.errstate(over="ignore"):
+        for off, hit in np.log(_ratios(good)).T:
+            evidence += np.exp(right * hit + wrong * off)
+    over = evidence >= ALTERNATIVES / false_alarm
+    first = np.where(over.any(axis=1), over.argmax(axis=1), longest)
+    found: Ints = np.sort(first + 1).astype(np.int64)
+    return found
 
 
 def _ratios(good: float) -> Floats:

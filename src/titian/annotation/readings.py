@@ -88,7 +88,7 @@ def read_round(
                 remedy="Name tasks as the table does, or take those labels out.",
             )
         )
-    moment = _moments(crowd, problems)
+    moment = moments(crowd, problems)
     if problems:
         raise InputError(*problems)
     places = [(row, code) for code, name in enumerate(crowd.task.names) for row in rows[name]]
@@ -127,7 +127,7 @@ def read_round(
     )
 
 
-def _moments(crowd: Crowd, problems: list[Problem]) -> Floats | None:
+def moments(crowd: Crowd, problems: list[Problem]) -> Floats | None:
     """Return the column ``time`` on one scale: all numbers, or all dates of ISO 8601."""
     column = crowd.text.get("time")
     if column is None:

@@ -7,14 +7,15 @@ findings and figures know them by numbers, given in a random order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from titian.annotation.account import figures, measurements
-from titian.annotation.consensus import METHODS, Consensus
+from titian.annotation.account import figures, measurements, spending
+from titian.annotation.block import AnnotateBlock, AnnotateSettings, configure
+from titian.annotation.consensus import Consensus
 from titian.annotation.faults import controls
+from titian.annotation.gold_answers import answers_to_gold
 from titian.annotation.readers import Others, say_of_others
 from titian.annotation.readings import Round, read_round
 from titian.annotation.suspicions import findings
@@ -23,137 +24,10 @@ from titian.dataset.parquet import text, write_columns
 from titian.dataset.table import read_table
 from titian.errors import InputError, Problem
 from titian.stage import Context, Stage, StageResult
-from titian.values import Project, Replay
+from titian.values import Replay
 
-CONFIDENCE = 0.95
 TOLERANCE = 1e-6
 """Iterations stop at a gain, and sums round differently on another processor."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnnotateBlock:
-    """The ``annotate`` block.
-
-    Attributes:
-        labels: CSV or Parquet of raw labels, relative to the data folder: task, worker,
-            label, and optionally site, seconds, cost, time.
-        task: column of the table that names tasks; the image column where it is left out.
-        method: how labels are brought together; ``auto`` chooses and says why.
-        confidence: a label below it is escalated, in (0.5, 1).
-        gold: CSV or Parquet of known labels (task, label), for the report alone.
-        pay_per_label: what one label costs, where the labels have no column cost.
-        currency: of the costs, such as USD.
-    """
-
-    labels: str
-    task: str | None = None
-    method: str = "auto"
-    confidence: float = CONFIDENCE
-    gold: str | None = None
-    pay_per_label: float | None = None
-    currency: str = ""
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """What it names in the data folder."""
-        return (self.labels,) if self.gold is None else (self.labels, self.gold)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnnotateSettings:
-    """What the stage depends on besides the data; other attributes as in `AnnotateBlock`.
-
-    Attributes:
-        table: the project's table.
-        class_column: its label column, which names the class in a subgroup.
-        subject: its column of subjects, or None.
-        alpha: one minus the coverage of the intervals.
-    """
-
-    labels: str
-    task: str
-    method: str
-    confidence: float
-    gold: str | None
-    pay_per_label: float | None
-    currency: str
-    table: str
-    class_column: str
-    subject: str | None
-    alpha: float
-
-
-def configure(project: Project) -> AnnotateSettings | None:
-    """Return the settings, or None when the project has no ``annotate`` block.
-
-    Raises:
-        InputError: T-A352 no column names tasks, T-A354 a value out of its range, T-A356 an
-            unknown method; all found are raised together.
-    """
-    block = project.blocks.get("annotate")
-    if block is None:
-        return None
-    if not isinstance(block, AnnotateBlock):
-        raise TypeError(f"block 'annotate' is a {type(block).__name__}")
-    task = block.task or project.data.image
-    problems = _problems(block, task)
-    if problems or task is None:
-        raise InputError(*problems)
-    return AnnotateSettings(
-        labels=block.labels,
-        task=task,
-        method=block.method,
-        confidence=block.confidence,
-        gold=block.gold,
-        pay_per_label=block.pay_per_label,
-        currency=block.currency,
-        table=project.data.table,
-        class_column=project.data.label,
-        subject=project.data.subject,
-        alpha=project.alpha,
-    )
-
-
-def _problems(block: AnnotateBlock, task: str | None) -> list[Problem]:
-    problems = []
-    if task is None:
-        problems.append(
-            Problem(
-                code="T-A352",
-                message="$.annotate.task is missing and the data have no images; a column of "
-                "the table says which task each label is about.",
-                remedy="Name it, for example task: record_id.",
-            )
-        )
-    if not 0.5 < block.confidence < 1.0:
-        problems.append(
-            Problem(
-                code="T-A354",
-                message=f"$.annotate.confidence is {block.confidence:g}; it lies between 0.5 "
-                "and 1, both excluded.",
-                remedy=f"Leave it out for {CONFIDENCE:g}.",
-            )
-        )
-    if block.pay_per_label is not None and not 0.0 <= block.pay_per_label < np.inf:
-        problems.append(
-            Problem(
-                code="T-A354",
-                message=f"$.annotate.pay_per_label is {block.pay_per_label:g}; pay is a number "
-                "of at least 0.",
-                remedy="Give the pay for one label, such as 0.12.",
-            )
-        )
-    methods = [name for name in METHODS if name != "crowdlab"]
-    if block.method not in methods:
-        problems.append(
-            Problem(
-                code="T-A356",
-                message=f"$.annotate.method is {block.method!r}; here the methods are "
-                f"{', '.join(methods)}.",
-                remedy="Leave it out for auto.",
-            )
-        )
-    return problems
 
 
 def run(
@@ -186,41 +60,50 @@ def run(
         subject=settings.subject if settings.subject in table.columns else None,
         rng=reading,
     )
-    gold = None
+    gold, answers = None, None
     if settings.gold is not None:
         from titian.annotation.crowds import read_gold
 
         gold = read_gold(root / settings.gold, round_.crowd).code
+        readings = round_.readings
+        answers = answers_to_gold(
+            readings.task, readings.reader, readings.label, gold=gold, moment=readings.moment
+        )
     context.progress("consensus", 1, steps)
     found = round_.consensus(method=settings.method, rng=consensing)
     others = say_of_others(round_.readings, found)
     context.progress("measures", 2, steps)
+    paid = spending(round_, found, confidence=settings.confidence, terms=settings.terms)
     measured = measurements(
         round_,
         found,
         gold=gold,
         alpha=settings.alpha,
         confidence=settings.confidence,
-        pay_per_label=settings.pay_per_label,
-        currency=settings.currency,
+        paid=paid,
         class_column=settings.class_column,
         rng=judging,
     )
     context.progress("findings", 3, steps)
     named = findings(
-        round_, found, others, alpha=settings.alpha, confidence=settings.confidence
-    )
-    context.progress("controls", 4, steps)
-    caught = controls(round_.readings, others, method=settings.method, rng=planting)
-    drawn = figures(
         round_,
         found,
         others,
         alpha=settings.alpha,
         confidence=settings.confidence,
-        pay_per_label=settings.pay_per_label,
-        currency=settings.currency,
+        answers=answers,
+        good=settings.good_reader,
     )
+    context.progress("controls", 4, steps)
+    caught = controls(
+        round_.readings,
+        others,
+        method=settings.method,
+        rng=planting,
+        answers=answers,
+        good=settings.good_reader,
+    )
+    drawn = figures(round_, others, alpha=settings.alpha, paid=paid)
     context.progress("figures", steps, steps)
     return StageResult(
         artifacts={

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from titian.annotation.consensus import Consensus
+from titian.annotation.gold_answers import GoldAnswers, find_failing
+from titian.annotation.qualification import GOOD
 from titian.annotation.readers import (
     Bools,
     Ints,
@@ -23,7 +25,14 @@ SHOWN_CASES = 12
 
 
 def findings(
-    round_: Round, found: Consensus, others: Others, *, alpha: float, confidence: float
+    round_: Round,
+    found: Consensus,
+    others: Others,
+    *,
+    alpha: float,
+    confidence: float,
+    answers: GoldAnswers | None = None,
+    good: float = GOOD,
 ) -> tuple[Finding, ...]:
     """Return what a person should look at.
 
@@ -33,9 +42,12 @@ def findings(
         others: what the others say of each.
         alpha: level of each check, over all that it looks at.
         confidence: labels below it are escalated.
+        answers: of readers to gold; None without gold.
+        good: accuracy on gold from which a reader must not be named.
     """
     return (
         *_spammers(round_, others, alpha),
+        *_failing(round_, answers, alpha, good),
         *_careless(round_, others, alpha),
         *_pairs(round_, found, alpha),
         *_confusions(round_, others, alpha),
@@ -59,6 +71,27 @@ def _spammers(round_: Round, others: Others, alpha: float) -> list[Finding]:
             remedy="Take this reader's labels out, or have the cases read again.",
         )
         for item in find_spammers(readings, others, level=alpha)
+    ]
+
+
+def _failing(
+    round_: Round, answers: GoldAnswers | None, alpha: float, good: float
+) -> list[Finding]:
+    if answers is None:
+        return []
+    return [
+        Finding(
+            code="annotation.fails_gold",
+            severity=Severity.ERROR,
+            what=f"Reader {item.worker + 1} is right on {item.right} of {item.answers} gold "
+            f"tasks; against {good:.0%}, the sequential test stops this reader after "
+            f"{item.after} (false alarms {alpha:g} at most, over all readers).",
+            where=_where(
+                round_, answers.task[(answers.worker == item.worker) & ~answers.right]
+            ),
+            remedy="Take this reader's labels out, or train the reader and test again.",
+        )
+        for item in find_failing(answers, good=good, level=alpha)
     ]
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from titian.annotation.stage import ANNOTATE, AnnotateBlock
+from titian.annotation.block import AnnotateBlock
+from titian.annotation.stage import ANNOTATE
 from titian.dataset.labels import read_labels
 from titian.values import Data, Project, to_json
 

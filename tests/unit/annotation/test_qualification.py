@@ -8,6 +8,7 @@ from scipy.stats import binom
 
 from titian.annotation.qualification import (
     EntryTest,
+    answers_to_stop,
     hide_gold,
     judge_entries,
     plan_entry_test,
@@ -159,3 +160,14 @@ def test_bad_arrays_are_refused():
     assert refusal(lambda: watch([0], [True], good=1.5)) == (
         "T-A220: good is 1.5; it lies between 0 and 1. Correct the rate."
     )
+
+
+def test_worse_workers_are_stopped_sooner_and_good_ones_hardly_ever():
+    rng = np.random.default_rng(4)
+    stops = [
+        answers_to_stop(accuracy, good=0.8, false_alarm=0.01, rng=rng, longest=400)
+        for accuracy in (0.4, 0.6, 0.8)
+    ]
+    assert all((np.diff(found) >= 0).all() for found in stops)
+    assert np.median(stops[0]) < np.median(stops[1]) < 400
+    assert (stops[2] <= 400).mean() <= 0.03

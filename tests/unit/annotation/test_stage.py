@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from titian.annotation.faults import plant_careless_reader
+from titian.annotation import faults
+from titian.annotation.block import AnnotateBlock, AnnotateSettings, DatedRate
+from titian.annotation.cost import Pay
+from titian.annotation.faults import plant_careless_reader, simulate_readings
+from titian.annotation.gold_answers import GoldAnswers
 from titian.annotation.phantom import FILE, READERS, make_readings, write_readings
-from titian.annotation.stage import ANNOTATE, AnnotateBlock, AnnotateSettings
+from titian.annotation.stage import ANNOTATE
 from titian.dataset.labels import read_labels
 from titian.dataset.parquet import read_columns
 from titian.dataset.phantom import PhantomStudy, make_phantom, table_text
@@ -187,6 +191,49 @@ def test_gold_adds_an_accuracy_and_changes_nothing_else(folder, ran, study, tmp_
     assert told.artifacts["labels"].read_bytes() == ran.artifacts["labels"].read_bytes()
 
 
+def test_a_reader_who_guesses_on_gold_is_named_by_number_and_the_control_sees_one(
+    folder, study, tmp_path
+):
+    gold = folder / "all_gold.csv"
+    lines = [f"{case.path},{int(case.malignant)}" for case in study.cases]
+    gold.write_text("task,label\n" + "\n".join(lines) + "\n")
+    rows = (folder / FILE).read_text().splitlines()
+    guessed = [rows[0]]
+    for place, row in enumerate(rows[1:]):
+        cells = row.split(",")
+        if cells[1] == READERS[0]:
+            cells[2] = str(place % 2)
+        guessed.append(",".join(cells))
+    (folder / "guessed.csv").write_text("\n".join(guessed) + "\n")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    asked = replace(SETTINGS, gold="all_gold.csv")
+    honest = run(asked, folder, tmp_path / "a")
+    assert [f.code for f in honest.findings if f.code == "annotation.fails_gold"] == []
+    (control,) = [c for c in honest.controls if c.check == "annotation.fails_gold"]
+    assert control.found
+    assert control.fault == "a reader who guesses on gold (in the run's answers)"
+    ran = run(replace(asked, labels="guessed.csv"), folder, tmp_path / "b")
+    (finding,) = [f for f in ran.findings if f.code == "annotation.fails_gold"]
+    number = int(finding.what.split()[1])
+    assert read_columns(ran.artifacts["readers"])["name"][number - 1] == READERS[0]
+    assert "against 80%, the sequential test stops this reader after" in finding.what
+
+
+def test_a_control_of_gold_that_misses_its_fault_says_so(ran):
+    rng = np.random.default_rng(1)
+    # A bar of 2 % is passed by every guesser: the check cannot see the fault.
+    few = GoldAnswers(
+        worker=np.zeros(300, dtype=np.int64),
+        task=np.arange(300),
+        right=np.ones(300, dtype=np.bool_),
+        timed=True,
+        repeated=0,
+    )
+    missed = faults.gold_control(simulate_readings(rng), few, good=0.0001, rng=rng)
+    assert (missed.found, missed.detail) == (False, "not stopped")
+
+
 def test_rows_of_one_task_share_its_label_and_unread_cases_are_counted(tmp_path):
     root = small(
         tmp_path,
@@ -213,6 +260,42 @@ def test_costs_that_nobody_tells_are_unknown_and_pay_fills_them(tmp_path):
     paid = run(replace(SMALL, pay_per_label=0.5, confidence=0.51), root, root / "out")
     (cost,) = [m for m in paid.measurements if m.name == "cost_per_accepted_label"]
     assert cost.value == pytest.approx(1.0)
+
+
+def test_pay_by_site_and_hour_prices_the_round_there_and_elsewhere(tmp_path):
+    root = small(
+        tmp_path,
+        "task,worker,label,site,seconds\nt,a,yes,south,36\nt,b,yes,north,9\n"
+        "u,a,no,south,36\nu,b,no,north,9\n",
+    )
+    terms = {
+        "confidence": 0.51,
+        "currency": "USD",
+        "pay": (
+            Pay(site="south", currency="MYR", per_hour=20.0, overhead=0.5),
+            Pay(site="west", per_label=0.2),
+        ),
+        "pay_per_label": 0.1,
+        "exchange": (DatedRate(currency="USD", into="MYR", rate=4.0, on="2026-02-27"),),
+        "fixed_labels_per_task": 4.0,
+    }
+    ran = run(replace(SMALL, **terms), root, root / "out")
+    cost = {
+        (m.name, (m.subgroup or {}).get("reading_site")): m
+        for m in ran.measurements
+        if "cost" in m.name or "saved" in m.name
+    }
+    own, same = "cost_per_accepted_label", "same_round_cost_per_accepted_label"
+    # South: 36 s at 20 MYR an hour are 0.20, with overhead 0.30 MYR or 0.075 USD.
+    assert cost[own, None].value == pytest.approx((2 * 0.075 + 2 * 0.1) / 2)
+    assert cost[own, "south"].value == pytest.approx(0.075 * 2)
+    assert cost[own, "north"].value == pytest.approx(0.1 * 2)
+    assert cost[same, "south"].value == pytest.approx(4 * 0.075 / 2)
+    assert cost[same, "west"].value == pytest.approx(4 * 0.2 / 2)
+    assert cost[same, "north"].value == pytest.approx(4 * 0.1 / 2)
+    assert {m.unit for m in cost.values() if "cost" in m.name} == {"USD"}
+    assert cost["saved_against_fixed", None].value == pytest.approx(0.5)
+    assert "the same round elsewhere" in [figure.name for figure in ran.figures]
 
 
 @pytest.mark.parametrize(
@@ -270,4 +353,39 @@ def test_all_that_is_wrong_with_a_block_is_said_at_once():
     with pytest.raises(InputError) as refused:
         ANNOTATE.configure(project(block, image=None))
     codes = [problem.code for problem in refused.value.problems]
-    assert codes == ["T-A352", "T-A354", "T-A354", "T-A356"]
+    assert codes == ["T-A352", "T-A354", "T-A356", "T-A354"]
+
+
+def test_pay_that_cannot_be_reckoned_with_is_said_at_once():
+    block = AnnotateBlock(
+        labels="r.csv",
+        good_reader=1.0,
+        expert_per_task=-1.0,
+        fixed_labels_per_task=0.0,
+        pay=(
+            Pay(site="Penang", currency="MYR", per_label=0.4),
+            Pay(site="Penang", currency="MYR", per_label=0.4, per_hour=20.0),
+        ),
+        exchange=(DatedRate(currency="USD", into="MYR", rate=4.4, on="27 Feb"),),
+        priced_on="2026-2-7",
+    )
+    with pytest.raises(InputError) as refused:
+        ANNOTATE.configure(project(block))
+    assert str(refused.value) == (
+        "T-A354: $.annotate.good_reader is 1; it lies between 0 and 1, both excluded. Leave it "
+        "out for 0.8.\n"
+        "T-A354: $.annotate.expert_per_task is -1; pay is a number of at least 0. Give the "
+        "price of one decision.\n"
+        "T-A354: $.annotate.fixed_labels_per_task is 0; labels a task are a number above 0. "
+        "Give the labels a task of the plan to compare with, such as 5.\n"
+        "T-A231: site 'Penang' has per_label 0.4 and per_hour 20.0; exactly one of them is "
+        "given. Say how the site pays.\n"
+        "T-A400: $.annotate.exchange[0].on is '27 Feb'; a day is written as in 2026-02-27. "
+        "Write the year, the month and the day.\n"
+        "T-A400: $.annotate.priced_on is '2026-2-7'; a day is written as in 2026-02-27. Write "
+        "the year, the month and the day.\n"
+        "T-A401: $.annotate.pay says 2 times what site 'Penang' pays; a site pays in one way. "
+        "Keep one of them.\n"
+        "T-A402: $.annotate.currency is missing, and sites pay in currencies of their own. Say "
+        "in which currency to reckon, for example currency: USD."
+    )
