@@ -152,12 +152,7 @@ def average_precision(
     if m == 0:
         return unknown(n, "no positives")
     groups = clustering(subject, n)
-    order = np.argsort(-score, kind="stable")
-    ranked = score[order]
-    last = np.append(ranked[1:] != ranked[:-1], True)
-    value, of_ranked = _precision(positive[order].astype(np.float64), last)
-    influence = np.empty(n)
-    influence[order] = of_ranked
+    value, influence = ranked_precision(score, positive)
     sizes = groups.sums(positive.astype(np.float64))
     subjects = effective_subjects(sizes)
     plain, found = variance(influence), variance(groups.sums(influence))
@@ -177,6 +172,22 @@ def average_precision(
         intervals=intervals_of(alphas, np.minimum(low, value), np.maximum(high, value)),
         method=JACKKNIFE if groups.single else JACKKNIFE_BY_SUBJECT,
     )
+
+
+def ranked_precision(score: Floats, positive: Bools) -> tuple[float, Floats]:
+    """Return average precision and each case's influence on it, shape (n,).
+
+    Args:
+        score: shape (n,), finite.
+        positive: shape (n,), at least one.
+    """
+    order = np.argsort(-score, kind="stable")
+    ranked = score[order]
+    last = np.append(ranked[1:] != ranked[:-1], True)
+    value, of_ranked = _precision(positive[order].astype(np.float64), last)
+    influence = np.empty(len(score))
+    influence[order] = of_ranked
+    return value, influence
 
 
 def _precision(hit: Floats, last: Bools) -> tuple[float, Floats]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from titian.cli.validate.compare import compare
 from titian.cli.validate.predictions import predictions
+from titian.cli.validate.slices import slices
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,3 +20,5 @@ def validate() -> None:
 
 
 app.command()(predictions)
+app.command()(compare)
+app.command()(slices)
