@@ -50,7 +50,9 @@ def read_columns(path: Path) -> dict[str, Column]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        # Not read_table: that imports pyarrow's datasets, and they import pandas.
+        with pq.ParquetFile(path) as file:
+            table = file.read()
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             Problem(

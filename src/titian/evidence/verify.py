@@ -60,12 +60,12 @@ def canonical(value: object) -> bytes:
 
 
 def _text(value: object) -> str:
-    if value is None or isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, int) and abs(value) <= MAX_INTEGER:
-        return json.dumps(value)
+    if isinstance(value, str):
+        return json.encoder.encode_basestring(value)
     if isinstance(value, float):
         return number(value)
+    if value is None or (isinstance(value, int) and abs(value) <= MAX_INTEGER):
+        return json.dumps(value)
     if isinstance(value, list | tuple):
         return f"[{','.join([_text(item) for item in value])}]"
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
@@ -78,8 +78,10 @@ def number(value: float) -> str:
     """Write a double as ECMAScript does (ECMA-262, Number::toString)."""
     if not math.isfinite(value):
         raise Fault(f"{value} is not a number of JSON")
-    digits = Decimal(repr(value)).normalize()  # the same shortest digits as ECMAScript's
-    return format(digits, "f" if 1e-6 <= abs(value) < 1e21 else "e") if value else "0"
+    if "e" not in (plain := repr(value)):  # the same shortest digits as ECMAScript's
+        return plain.removesuffix(".0") if value else "0"
+    digits = Decimal(plain).normalize()
+    return format(digits, "f" if 1e-6 <= abs(value) < 1e21 else "e")
 
 
 def parse(data: bytes, where: str = "", *, exact: bool = False) -> Any:  # noqa: ANN401 - JSON

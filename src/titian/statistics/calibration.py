@@ -222,9 +222,14 @@ def _invert(gap: Floats, noise: Floats, alphas: Floats) -> tuple[float, Floats, 
     scales = reach * np.linspace(0.0, 1.0, STEPS) ** 1.5
     tails = np.concatenate([[0.5], 1 - alphas / 2, alphas / 2])
     followed = noise[:MOST_FOLLOWED]
+    moved, error = np.empty_like(followed), np.empty(len(followed))
+    place = tails * (len(error) - 1)
     found = np.empty((STEPS, len(tails)))
     for step, scale in enumerate(scales):
-        found[step] = np.quantile(np.abs(scale * gap + followed).sum(axis=1), tails)
+        np.add(followed, scale * gap, out=moved)
+        np.abs(moved, out=moved).sum(axis=1, out=error)
+        error.sort()
+        found[step] = np.interp(place, np.arange(len(error)), error)
     found = np.maximum.accumulate(found, axis=0)
 
     def scale_at(column: int, target: float) -> float:
