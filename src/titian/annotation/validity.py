@@ -6,6 +6,9 @@ has its image's size and its runs cover it. A span is not empty and lies inside 
 segment ends after it begins and lies inside its recording; segments of one label, channel
 and annotator do not overlap. Key frames are in order and inside their film. Ids are unique,
 and relations name annotations that are there. `mend` does what can be done without guessing.
+
+A shape may break a rule and still be *measurable*: what reaches out can be cut, what crosses
+itself filled. Workers' shapes are brought together where they are measurable.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +53,19 @@ ROUNDING_S = 1e-3  # a millisecond, the grain of the coarsest format of segments
 OUTSIDE, EMPTY, CROSSED, SPAN, OVERLAP = "T-A120", "T-A121", "T-A122", "T-A123", "T-A124"
 TIMES, KIND, RUNS, NUMBER, NAMES = "T-A125", "T-A126", "T-A127", "T-A128", "T-A129"
 
-Fault = tuple[str, str]  # code, what is wrong
+
+class Fault(NamedTuple):
+    """What is wrong with a shape.
+
+    Attributes:
+        code: of the rule.
+        what: what breaks it.
+        measurable: whether the shape can be compared with another all the same.
+    """
+
+    code: str
+    what: str
+    measurable: bool = False
 
 
 def problems_of(label_set: LabelSet) -> list[Problem]:
@@ -60,7 +76,8 @@ def problems_of(label_set: LabelSet) -> list[Problem]:
         document = documents.get(annotation.document)
         if document is not None:
             where = _where(place, annotation)
-            problems += [_problem(where, *f) for f in shape_faults(annotation.shape, document)]
+            found = shape_faults(annotation.shape, document)
+            problems += [_problem(where, fault.code, fault.what) for fault in found]
     problems += [
         _problem(
             _where(second, label_set.annotations[second]),
@@ -106,11 +123,19 @@ def _name_faults(label_set: LabelSet) -> Iterator[str]:
                 yield f"a relation {tie.label!r} names {end!r}, which is no annotation"
 
 
-def shape_faults(shape: Shape, document: Document) -> list[Fault]:
-    """Return what is wrong with one shape on its document: codes and words."""
+def shape_faults(shape: Shape, document: Document, *, crossings: bool = True) -> list[Fault]:
+    """Return what is wrong with one shape on its document.
+
+    Args:
+        shape: what was drawn.
+        document: what it lies on.
+        crossings: whether to look for polygons that cross themselves, which takes time by the
+            square of their points.
+    """
     match shape, document:
         case (Box() | Polygon() | Keypoints() | Mask(), Image() | Video()):
-            return list(_area_faults(shape, document.width, document.height))
+            size = (document.width, document.height)
+            return list(_area_faults(shape, *size, crossings=crossings))
         case (TextSpan(), Text()):
             return list(_span_faults(shape, len(document.text)))
         case (Segment(), Audio() | Video()):
@@ -121,45 +146,58 @@ def shape_faults(shape: Shape, document: Document) -> list[Fault]:
             return []
         case _:
             kind = type(document).__name__.lower()
-            return [(KIND, f"is a {type(shape).__name__}, which cannot lie on a {kind}")]
+            return [Fault(KIND, f"is a {type(shape).__name__}, which cannot lie on a {kind}")]
 
 
 def _area_faults(
-    shape: Box | Polygon | Keypoints | Mask, width: int | None, height: int | None
+    shape: Box | Polygon | Keypoints | Mask,
+    width: int | None,
+    height: int | None,
+    *,
+    crossings: bool = True,
 ) -> Iterator[Fault]:
     if isinstance(shape, Mask):
         if sum(shape.counts) != shape.width * shape.height or min(shape.counts, default=0) < 0:
-            yield RUNS, f"its runs do not cover {shape.width} x {shape.height} pixels"
+            yield Fault(RUNS, f"its runs do not cover {shape.width} x {shape.height} pixels")
         if (width or shape.width, height or shape.height) != (shape.width, shape.height):
             size = f"{shape.width} x {shape.height}"
-            yield RUNS, f"is a mask of {size} on an image of {width} x {height}"
+            yield Fault(RUNS, f"is a mask of {size} on an image of {width} x {height}")
         if not any(shape.counts[1::2]):
-            yield EMPTY, "has no pixel"
+            yield Fault(EMPTY, "has no pixel", measurable=True)
         return
     points = points_of(shape)
     if not all(math.isfinite(value) for point in points for value in point):
-        yield NUMBER, "has a coordinate that is no finite number"
+        yield Fault(NUMBER, "has a coordinate that is no finite number")
         return
     if isinstance(shape, Box) and (shape.width <= 0 or shape.height <= 0):
-        yield EMPTY, f"is {shape.width:g} x {shape.height:g}, which has no area"
+        yield Fault(EMPTY, f"is {shape.width:g} x {shape.height:g}, which has no area")
     if isinstance(shape, Polygon):
-        yield from _polygon_faults(shape)
+        yield from _polygon_faults(shape, crossings=crossings)
     outside = [point for point in points if not inside(point, width, height)]
     if outside:
         x, y = outside[0]
-        yield OUTSIDE, f"reaches ({x:g}, {y:g}), outside the image of {width} x {height}"
+        what = f"reaches ({x:g}, {y:g}), outside the image of {width} x {height}"
+        yield Fault(OUTSIDE, what, measurable=True)
 
 
-def _polygon_faults(polygon: Polygon) -> Iterator[Fault]:
-    if not polygon.rings or any(
-        len(ring) < 3 or ring_area(ring) == 0 for ring in polygon.rings
-    ):
-        yield EMPTY, "has a part without an area"
-    for part, ring in enumerate(polygon.rings):
+def _polygon_faults(polygon: Polygon, *, crossings: bool) -> Iterator[Fault]:
+    filled = bool(polygon.rings) and all(len(ring) >= 3 for ring in polygon.rings)
+    if not filled or any(ring_area(ring) == 0 for ring in polygon.rings):
+        yield Fault(EMPTY, "has a part without an area", measurable=filled)
+    for part, ring in enumerate(polygon.rings if crossings else ()):
         crossing = crossing_of(ring)
         if crossing is not None:
             first, second = crossing
-            yield CROSSED, f"crosses itself: sides {first} and {second} of part {part} meet"
+            what = f"crosses itself: sides {first} and {second} of part {part} meet"
+            yield Fault(CROSSED, what, measurable=True)
+
+
+def is_measurable(shape: Shape, document: Document) -> bool:
+    """Say whether a shape can be compared with another; a segment needs a length for it."""
+    if isinstance(shape, Segment) and shape.start_s == shape.end_s:
+        return False
+    found = shape_faults(shape, document, crossings=False)
+    return all(fault.measurable for fault in found)
 
 
 def points_of(shape: Box | Polygon | Keypoints) -> tuple[Point, ...]:
@@ -231,35 +269,38 @@ def _turn2(starts: Points, stops: Points, point: Points) -> Points:
 def _span_faults(span: TextSpan, length: int) -> Iterator[Fault]:
     edges = [edge for piece in span.pieces for edge in piece]
     if any(start >= end for start, end in span.pieces):
-        yield SPAN, f"from {span.start} to {span.end} is empty or runs backwards"
+        yield Fault(SPAN, f"from {span.start} to {span.end} is empty or runs backwards")
     elif any(a > b for a, b in pairwise(edges)):
-        yield SPAN, "has gaps out of order or outside itself"
+        yield Fault(SPAN, "has gaps out of order or outside itself")
     if span.start < 0 or span.end > length:
-        yield SPAN, f"from {span.start} to {span.end} is outside the text of {length}"
+        yield Fault(SPAN, f"from {span.start} to {span.end} is outside the text of {length}")
 
 
 def _segment_faults(segment: Segment, duration_s: float | None) -> Iterator[Fault]:
     if not (math.isfinite(segment.start_s) and math.isfinite(segment.end_s)):
-        yield NUMBER, "has a time that is no finite number"
+        yield Fault(NUMBER, "has a time that is no finite number")
         return
     if segment.end_s < segment.start_s:
-        yield TIMES, f"ends at {segment.end_s:g} s, before it begins at {segment.start_s:g} s"
+        what = f"ends at {segment.end_s:g} s, before it begins at {segment.start_s:g} s"
+        yield Fault(TIMES, what)
     elif _outside_times(segment, math.inf if duration_s is None else duration_s):
         whole = "" if duration_s is None else f" of {duration_s:g} s"
         stretch = f"from {segment.start_s:g} s to {segment.end_s:g} s"
-        yield TIMES, f"{stretch} is outside the recording{whole}"
+        early = segment.start_s < -ROUNDING_S
+        yield Fault(TIMES, f"{stretch} is outside the recording{whole}", measurable=not early)
 
 
 def _track_faults(track: Track, video: Video) -> Iterator[Fault]:
     frames = [key.frame for key in track.keyframes]
     if not frames or any(a >= b for a, b in pairwise(frames)):
-        yield TIMES, "has no key frames, or has them out of order or twice"
+        yield Fault(TIMES, "has no key frames, or has them out of order or twice")
     if frames and (min(frames) < 0 or max(frames) >= (video.frames or math.inf)):
-        yield TIMES, f"has a key frame outside the film of {video.frames} frames"
+        what = f"has a key frame outside the film of {video.frames} frames"
+        yield Fault(TIMES, what, measurable=min(frames) >= 0)
     for key in track.keyframes:
         if not key.outside:
-            for code, what in _area_faults(key.box, video.width, video.height):
-                yield code, f"in frame {key.frame} {what}"
+            for fault in _area_faults(key.box, video.width, video.height):
+                yield fault._replace(what=f"in frame {key.frame} {fault.what}")
 
 
 def overlaps(annotations: tuple[Annotation, ...]) -> list[tuple[int, int]]:
@@ -322,7 +363,7 @@ def mend(label_set: LabelSet) -> tuple[LabelSet, dict[str, int]]:
     for place, annotation in enumerate(kept):
         document = documents.get(annotation.document)
         faults = [] if document is None else shape_faults(annotation.shape, document)
-        empty = any(code == EMPTY for code, _ in faults)
+        empty = any(fault.code == EMPTY for fault in faults)
         if place not in gone and empty and not isinstance(annotation.shape, Track):
             gone.add(place)
             counts["removed"] += 1

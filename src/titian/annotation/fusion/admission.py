@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields
-from itertools import pairwise
-from math import isfinite
 
 import numpy as np
 
@@ -18,20 +16,19 @@ from titian.annotation.fusion.result import Bools
 from titian.annotation.shapes import (
     KIND,
     Annotation,
-    Audio,
     Box,
     Document,
-    Image,
     Keypoints,
     LabelSet,
     Mask,
     Polygon,
     Segment,
-    Text,
+    Shape,
     TextSpan,
     Track,
-    Video,
 )
+from titian.annotation.validity import KIND as WRONG_KIND
+from titian.annotation.validity import is_measurable, shape_faults
 from titian.errors import InputError, Problem
 
 SHOWN = 3  # places named in one message; the rest are counted
@@ -41,7 +38,7 @@ def admit(label_sets: Mapping[str, LabelSet]) -> tuple[Document, ...]:
     """Check that the sets can be merged and return their documents, each once.
 
     Raises:
-        InputError: T-A300 to T-A308; all problems together.
+        InputError: T-A300 to T-A308, T-A411; all problems together.
     """
     problems: list[Problem] = []
     if not label_sets:
@@ -201,57 +198,30 @@ FAULTS = {
         "labelled points have finite coordinates.",
         "Correct them, or mark them as hidden (visibility 0).",
     ),
+    "T-A411": (
+        "shapes on a document of another kind",
+        "boxes, areas and points lie on images, tracks on films, spans in texts, segments in "
+        "recordings.",
+        "Correct the document's kind, or remove them.",
+    ),
+}
+
+CODES: dict[type[Shape], str] = {
+    Box: "T-A303",
+    Polygon: "T-A304",
+    Mask: "T-A304",
+    TextSpan: "T-A305",
+    Segment: "T-A306",
+    Track: "T-A307",
+    Keypoints: "T-A308",
 }
 
 
 def _fault(annotation: Annotation, document: Document) -> str | None:
-    """Return the code of the rule that a shape breaks, if any."""
-    match annotation.shape:
-        case Box() as box:
-            return None if _box_is_sound(box) else "T-A303"
-        case Polygon() as polygon:
-            sound = bool(polygon.rings) and all(
-                len(ring) >= 3 and all(isfinite(x) and isfinite(y) for x, y in ring)
-                for ring in polygon.rings
-            )
-            return None if sound else "T-A304"
-        case Mask() as mask:
-            return None if _mask_is_sound(mask, document) else "T-A304"
-        case TextSpan() as span:
-            return None if _span_is_sound(span, document) else "T-A305"
-        case Segment() as segment:
-            sound = 0 <= segment.start_s < segment.end_s and isfinite(segment.end_s)
-            return None if sound else "T-A306"
-        case Track() as track:
-            frames = [key.frame for key in track.keyframes]
-            sound = bool(frames) and frames == sorted(set(frames)) and frames[0] >= 0
-            # Where an object is out of sight its box may be anything.
-            sound = sound and all(k.outside or _box_is_sound(k.box) for k in track.keyframes)
-            return None if sound else "T-A307"
-        case Keypoints() as keypoints:
-            shown = [p for p in keypoints.points if p.visibility > 0]
-            sound = all(isfinite(p.x) and isfinite(p.y) for p in shown)
-            return None if sound else "T-A308"
-        case _:
-            return None
-
-
-def _box_is_sound(box: Box) -> bool:
-    values = (box.x, box.y, box.width, box.height, box.rotation_deg)
-    return all(map(isfinite, values)) and box.width > 0 and box.height > 0
-
-
-def _mask_is_sound(mask: Mask, document: Document) -> bool:
-    if any(count < 0 for count in mask.counts) or sum(mask.counts) != mask.width * mask.height:
-        return False
-    if isinstance(document, Image | Video):
-        return document.width in (None, mask.width) and document.height in (None, mask.height)
-    return not isinstance(document, Text | Audio)
-
-
-def _span_is_sound(span: TextSpan, document: Document) -> bool:
-    end = len(document.text) if isinstance(document, Text) else span.end
-    edges = [span.start, *(edge for gap in span.gaps for edge in gap), span.end]
-    return (
-        span.start >= 0 and span.end <= end and all(one < two for one, two in pairwise(edges))
-    )
+    """Return the code of a shape that cannot be measured, None of one that can."""
+    if is_measurable(annotation.shape, document):
+        return None
+    found = shape_faults(annotation.shape, document, crossings=False)
+    if any(fault.code == WRONG_KIND for fault in found):
+        return "T-A411"
+    return CODES[type(annotation.shape)]

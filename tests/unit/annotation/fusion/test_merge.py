@@ -10,6 +10,7 @@ from titian.annotation.fusion.classes import vote
 from titian.annotation.fusion.existence import existence
 from titian.annotation.shapes import (
     Annotation,
+    Audio,
     Box,
     Classification,
     Image,
@@ -23,7 +24,9 @@ from titian.annotation.shapes import (
     Text,
     TextSpan,
     Track,
+    Video,
 )
+from titian.annotation.validity import problems_of
 from titian.errors import InputError
 
 PAGE = Image(name="a", width=100, height=100)
@@ -79,16 +82,35 @@ def test_all_problems_of_all_sets_are_told_together():
         ("T-A305", TextSpan(start=0, end=6), Text(name="a", text="short")),
         ("T-A305", TextSpan(start=2, end=2), Text(name="a", text="short")),
         ("T-A305", TextSpan(start=0, end=5, gaps=((3, 2),)), Text(name="a", text="short")),
-        ("T-A306", Segment(start_s=2.0, end_s=1.0), PAGE),
-        ("T-A306", Segment(start_s=-1.0, end_s=1.0), PAGE),
-        ("T-A307", Track(keyframes=()), PAGE),
+        ("T-A306", Segment(start_s=2.0, end_s=1.0), Audio(name="a")),
+        ("T-A306", Segment(start_s=-1.0, end_s=1.0), Audio(name="a")),
+        ("T-A306", Segment(start_s=1.0, end_s=1.0), Audio(name="a")),
+        ("T-A307", Track(keyframes=()), Video(name="a")),
         ("T-A308", Keypoints(points=(Keypoint(x=float("inf"), y=0),)), PAGE),
+        ("T-A411", Box(x=0, y=0, width=1, height=1), Text(name="a", text="short")),
+        ("T-A411", TextSpan(start=0, end=1), PAGE),
     ],
 )
 def test_a_shape_that_cannot_be_measured_is_refused(code, shape, document):
     with pytest.raises(InputError) as caught:
         merge({"ann": with_shape(shape, document)})
     assert [problem.code for problem in caught.value.problems] == [code]
+
+
+@pytest.mark.parametrize(
+    ("shape", "document"),
+    [
+        (Box(x=90, y=90, width=20, height=20), PAGE),
+        (Polygon(rings=(((0, 0), (10, 10), (10, 0), (0, 10)),)), PAGE),
+        (Polygon(rings=(((0, 0), (5, 5), (9, 9)),)), PAGE),
+        (Mask(width=100, height=100, counts=(10_000,)), PAGE),
+        (Segment(start_s=1.0, end_s=9.0), Audio(name="a", duration_s=5.0)),
+    ],
+    ids=["a box beyond", "a bow", "a line", "an empty mask", "a segment beyond"],
+)
+def test_a_shape_that_breaks_a_rule_but_can_be_measured_is_admitted(shape, document):
+    assert [problem.code for problem in problems_of(with_shape(shape, document))]
+    merge({"ann": with_shape(shape, document)})
 
 
 def test_read_names_known_workers_and_documents():
