@@ -8,7 +8,8 @@ share of the cases (hours of 40, a gain of 0) is a band of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,53 +36,77 @@ def feature_of(name: str, values: NDArray[np.generic], *, bands: int = BANDS) ->
 
     Args:
         name: of the column.
-        values: shape (n,), numbers (NaN is missing) or text (empty is missing).
+        values: shape (n,), numbers (NaN is missing) or text (empty is missing); text that
+            is a number in every cell is read as numbers.
         bands: how many a numeric column is cut into, from 2 on.
 
     Raises:
         InputError: T-V146, a text column of more values than `MOST_VALUES`.
     """
-    if values.dtype.kind in "biuf":
-        code, names = _banded(np.asarray(values, dtype=np.float64), bands)
-    else:
-        code, names = _named(values)
-    if len(names) > MOST_VALUES:
+    if values.dtype.kind in "iuf":
+        distinct, code = np.unique(values.astype(np.float64), return_inverse=True)
+        return _numeric(name, code, distinct, bands)
+    names, code = np.unique(values.astype(np.str_), return_inverse=True)
+    return feature_of_codes(name, code, [str(text) for text in names], bands=bands)
+
+
+def feature_of_codes(
+    name: str, code: NDArray[np.integer[Any]], names: Sequence[str], *, bands: int = BANDS
+) -> Feature:
+    """Make a feature of a column of text, given as codes into its different texts.
+
+    Raises:
+        InputError: T-V146, see `feature_of`.
+    """
+    blank = [not text.strip() for text in names]
+    numbers = np.full(len(names), np.nan)
+    try:
+        for place, text in enumerate(names):
+            if not blank[place]:
+                numbers[place] = float(text)
+    except ValueError:
+        return _named(name, code, names, blank)
+    return _numeric(name, code, numbers, bands)
+
+
+def _named(
+    name: str, code: NDArray[np.integer[Any]], names: Sequence[str], blank: Sequence[bool]
+) -> Feature:
+    # The text "missing" and the empty cell are one band.
+    texts = [MISSING if empty else text for text, empty in zip(names, blank, strict=True)]
+    values = sorted(set(texts), key=lambda text: (text == MISSING, text))
+    if len(values) > MOST_VALUES:
         raise InputError(
             Problem(
                 code="T-V146",
-                message=f"feature {name!r} has {len(names):,} different values (such as "
-                f"{names[0]!r}); a feature that cases can be grouped by has at most "
+                message=f"feature {name!r} has {len(values):,} different values (such as "
+                f"{values[0]!r}); a feature that cases can be grouped by has at most "
                 f"{MOST_VALUES}.",
                 remedy="Group its values, write it as a number so that it is banded, or leave "
                 "it out of --features.",
             )
         )
-    return Feature(name=name, code=code.astype(np.uint8), values=names)
+    place = {text: number for number, text in enumerate(values)}
+    table = np.array([place[text] for text in texts], dtype=np.uint8)
+    return Feature(name=name, code=table[code], values=tuple(values))
 
 
-def _named(values: NDArray[np.generic]) -> tuple[Ints, tuple[str, ...]]:
-    names, code = np.unique(values.astype(np.str_), return_inverse=True)
-    texts = [MISSING if name == "" else str(name) for name in names]
-    if texts.count(MISSING) > 1:
-        # The text "missing" and the empty cell are one band, in the dossier as here.
-        code = np.where(code == 0, texts.index(MISSING, 1), code) - 1
-        texts = texts[1:]
-    return code.astype(np.int64), tuple(texts)
-
-
-def _banded(values: Floats, bands: int) -> tuple[Ints, tuple[str, ...]]:
-    there = ~np.isnan(values)
-    distinct, place, counts = np.unique(values[there], return_inverse=True, return_counts=True)
-    band_of_value: list[int] = []
-    names: list[str] = []
-    for label, size in _bands_of(distinct, counts, bands):
-        band_of_value += [len(names)] * size
-        names.append(label)
-    code = np.full(len(values), len(names), dtype=np.int64)
-    code[there] = np.asarray(band_of_value, dtype=np.int64)[place]
-    if not there.all():
-        names.append(MISSING)
-    return code, tuple(names)
+def _numeric(name: str, code: NDArray[np.integer[Any]], numbers: Floats, bands: int) -> Feature:
+    """Band a column whose cases have the numbers[code]."""
+    counts = np.bincount(code, minlength=len(numbers))
+    there = ~np.isnan(numbers)
+    distinct, place = np.unique(numbers[there], return_inverse=True)
+    cases = np.bincount(place, weights=counts[there], minlength=len(distinct))
+    band: list[int] = []
+    values: list[str] = []
+    for label, size in _bands_of(distinct, cases.astype(np.int64), bands):
+        band += [len(values)] * size
+        values.append(label)
+    table = np.full(len(numbers), len(values), dtype=np.uint8)
+    table[there] = np.asarray(band, dtype=np.uint8)[place]
+    if counts[~there].any():
+        values.append(MISSING)
+    return Feature(name=name, code=table[code], values=tuple(values))
 
 
 def _bands_of(distinct: Floats, counts: Ints, bands: int) -> Iterator[tuple[str, int]]:
