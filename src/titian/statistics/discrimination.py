@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
 from titian.statistics.clusters import (
+    Clustering,
     clustering,
     degrees_of_freedom,
     effective_subjects,
@@ -52,6 +54,40 @@ def auc(
     if m == 0 or m == n:
         return unknown(n, "no positives" if m == 0 else "no negatives")
     groups = clustering(subject, n)
+    found = auc_size(score, positive, groups)
+    low, high = wilson(found.value, found.size, alphas, df=found.df)
+    return Estimate(
+        value=found.value,
+        n=n,
+        intervals=intervals_of(alphas, low, high),
+        method=DELONG if groups.single else DELONG_BY_SUBJECT,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sized:
+    """An estimate in [0, 1] as if it were a proportion: what Wilson's form needs.
+
+    Attributes:
+        value: the estimate.
+        size: its effective n.
+        df: degrees of freedom of Student's quantile; infinite for the normal one.
+    """
+
+    value: float
+    size: float
+    df: float
+
+
+def auc_size(score: Floats, positive: Bools, groups: Clustering) -> Sized:
+    """Return the area and the n of a proportion that would be as uncertain.
+
+    Args:
+        score: shape (n,), finite.
+        positive: shape (n,), some True and some False.
+        groups: the subjects.
+    """
+    n, m = len(score), int(positive.sum())
     value, placement = placements(score, positive)
     sizes = [
         np.bincount(groups.code[chosen], minlength=groups.subjects).astype(np.float64)
@@ -75,13 +111,7 @@ def auc(
         near = 1 - 0.5 / (m_effective * k_effective)
         size = near * (1 - near) / modelled_variance(near, m_effective, k_effective)
         df = np.inf
-    low, high = wilson(value, max(size, 1.0), alphas, df=df)
-    return Estimate(
-        value=value,
-        n=n,
-        intervals=intervals_of(alphas, low, high),
-        method=DELONG if groups.single else DELONG_BY_SUBJECT,
-    )
+    return Sized(value=value, size=max(size, 1.0), df=df)
 
 
 def modelled_variance(value: float, positives: float, negatives: float) -> float:
@@ -101,15 +131,17 @@ def placements(score: Floats, positive: Bools) -> tuple[float, Floats]:
     A positive's placement is the share of negatives below it, a negative's the share of
     positives above it; ties count half.
     """
-    m = int(positive.sum())
-    k = len(score) - m
-    from scipy.stats import rankdata  # takes seconds to import: here, not at start-up
-
-    ranks = rankdata(score)
     placement = np.empty(len(score))
-    placement[positive] = (ranks[positive] - rankdata(score[positive])) / k
-    placement[~positive] = 1 - (ranks[~positive] - rankdata(score[~positive])) / m
+    placement[positive] = _share_below(score[positive], score[~positive])
+    placement[~positive] = 1 - _share_below(score[~positive], score[positive])
     return float(placement[positive].mean()), placement
+
+
+def _share_below(score: Floats, others: Floats) -> Floats:
+    """Return for each score the share of the others below it; ties count half."""
+    ranked = np.sort(others)
+    below = np.searchsorted(ranked, score, "left") + np.searchsorted(ranked, score, "right")
+    return np.asarray(below / (2 * len(others)))
 
 
 def auc_variance(placement: Floats, value: float, positive: Bools, subject: Ints) -> float:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from titian.statistics import holm, proportion_difference
+from titian.statistics.comparison import fisher_exact
 
 
 def test_holm_of_a_hand_worked_case():
@@ -75,3 +76,11 @@ def test_ignoring_subjects_would_accuse_honest_groups():
         member = np.repeat(rng.random(60) < 0.2, 4)
         alarms += proportion_difference(success, member, None).p_value < 0.05
     assert alarms / 300 > 0.2
+
+
+@given(st.lists(st.integers(0, 400), min_size=4, max_size=4))
+def test_fishers_p_value_is_scipys(counts: list[int]) -> None:
+    from scipy.stats import fisher_exact as peer
+
+    table = np.array(counts, dtype=np.int64).reshape(2, 2)
+    assert fisher_exact(table) == pytest.approx(float(peer(table).pvalue), rel=1e-6, abs=1e-12)
