@@ -339,7 +339,7 @@ def _print(out: Console, report: SliceReport) -> None:
     shown = [each for group in report.groups for each in (group.slice, group.within) if each]
     largest = max(each.error for each in shown)
     for group in report.groups:
-        folded = str(len(group.folded)) if group.folded else ""
+        folded = str(group.explained) if group.explained else ""
         table.add_row(*_cells(group.slice, largest), folded)
         if group.within:
             table.add_row(*_cells(group.within, largest, inside=True), "", style="dim")
@@ -376,7 +376,7 @@ def _closing(report: SliceReport) -> list[str]:
             f"{report.deals} permutations, corrected for the search"
             + ("." if count else ": what stands above is what noise gives.")
         )
-    folded = sum(len(group.folded) for group in report.groups)
+    folded = sum(group.explained for group in report.groups)
     if folded:
         lines.append(f"{folded} overlapping slices are folded into these; --json lists them.")
     lines += [f"Note: {note}" for note in report.notes]

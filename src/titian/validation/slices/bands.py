@@ -27,7 +27,7 @@ BANDS = 5
 SINGLE_VALUES = 10
 """A numeric column of at most this many different values is not banded."""
 
-LEEWAY = 0.25
+LEEWAY = 0.15
 """How far an edge may move from its quantile for a rounder number, in bands."""
 
 

@@ -98,7 +98,8 @@ class Rows:
     Attributes:
         code: shape (features, m).
         slot: shape (m,), 0 for a case in none (at the root: in the one slice there is).
-        weight: shape (m,), or None where each counts 1.
+        weight: shape (deals, m), one row of errors for each way of dealing them out; None
+            where each case counts 1.
     """
 
     code: NDArray[np.uint8]
@@ -113,23 +114,25 @@ class Rows:
         return found
 
     def sums(self, features: Sequence[int], slots: int, stride: int) -> Floats:
-        """Sum the weights by slot and value, shape (len(features), slots * stride)."""
-        found = np.zeros((len(features), slots * stride))
-        for place, joint, weight in self._joint(features, stride, slots * stride):
-            found[place] += np.bincount(joint, weights=weight, minlength=slots * stride)
+        """Sum the weights by slot and value, shape (len(features), deals, slots * stride)."""
+        weight = np.zeros((1, len(self.slot))) if self.weight is None else self.weight
+        cells = slots * stride
+        found = np.zeros((len(features), len(weight), cells))
+        for place, joint, part in self._joint(features, stride, cells):
+            for deal, row in enumerate(weight[:, part]):
+                found[place, deal] += np.bincount(joint, weights=row, minlength=cells)
         return found
 
     def _joint(
         self, features: Sequence[int], stride: int, cells: int
-    ) -> Iterator[tuple[int, Ints, Floats | None]]:
-        """Yield (place among `features`, joint codes, weights) block by block."""
+    ) -> Iterator[tuple[int, Ints, slice]]:
+        """Yield (place among `features`, joint codes, which rows) block by block."""
         block = max(BLOCK_ROWS, 2 * cells)
         for start in range(0, len(self.slot), block):
             part = slice(start, start + block)
             base = self.slot[part] * stride
-            weight = None if self.weight is None else self.weight[part]
             for place, feature in enumerate(features):
-                yield place, base + self.code[feature, part], weight
+                yield place, base + self.code[feature, part], part
 
     def follow(self, feature: int, slot: Ints, stride: int) -> Rows:
         """Move the cases into the slots of one of their tables, without those in none."""
@@ -140,7 +143,7 @@ class Rows:
         return Rows(
             code=self.code[:, inside],
             slot=moved[inside],
-            weight=None if self.weight is None else self.weight[inside],
+            weight=None if self.weight is None else self.weight[:, inside],
         )
 
 
@@ -160,7 +163,7 @@ class Ledge:
         """Return sizes and sums of errors, each of shape (len(features), slots * stride)."""
         sizes = self.everyone.counts(features, slots, stride)
         if self.wrong is None:
-            return sizes, self.everyone.sums(features, slots, stride)
+            return sizes, self.everyone.sums(features, slots, stride)[:, 0]
         return sizes, self.wrong.counts(features, slots, stride).astype(np.float64)
 
     def follow(self, feature: int, slot: Ints, stride: int) -> Ledge:
@@ -188,7 +191,9 @@ def walk(
         wrong = Rows(code=np.ascontiguousarray(grid.code[:, chosen]), slot=nobody[chosen])
         start = Ledge(everyone=Rows(code=grid.code, slot=nobody), wrong=wrong)
     else:
-        start = Ledge(everyone=Rows(code=grid.code, slot=nobody, weight=error), wrong=None)
+        start = Ledge(
+            everyone=Rows(code=grid.code, slot=nobody, weight=error[None]), wrong=None
+        )
     _Walk(grid, visitor, level, least).grow((), np.zeros((1, 0), dtype=np.uint8), start)
 
 

@@ -81,10 +81,25 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problematic:
-    """A slice worth a look, with those that say the same."""
+    """A slice worth a look, with those that it explains.
+
+    Attributes:
+        slice: itself.
+        folded: the slices that say nothing beyond it.
+        alpha: level of significance.
+    """
 
     slice: Slice
     folded: tuple[Member, ...]
+    alpha: float
+
+    @property
+    def explained(self) -> int:
+        """How many of the folded would have been told by themselves."""
+        own = self.slice.p_value
+        return sum(
+            own is None or (member.slice.p_value or 1.0) <= self.alpha for member in self.folded
+        )
 
     @property
     def within(self) -> Slice | None:
@@ -157,7 +172,7 @@ def least_cases(n: int, asked: float | None = None) -> int:
         return max(min(LEAST_CASES, n // 4), math.ceil(LEAST_SHARE * n), 1)
     if 0.0 < asked < 1.0:
         return max(math.ceil(asked * n), 1)
-    if asked != asked or asked < 1 or asked != int(asked) or asked > n:
+    if not 1 <= asked <= n or asked != int(asked):
         raise InputError(
             Problem(
                 code="T-V144",
@@ -182,7 +197,7 @@ def total_of(error: Floats) -> Total:
         problems.append(
             Problem(
                 code="T-V140",
-                message=f"{len(strange):,} cases have an error that is empty or no finite "
+                message=f"{_cases(len(strange))} an error that is empty or no finite "
                 f"number (first: row {int(strange[0]) + 1} below the header); every case has "
                 "one.",
                 remedy="Leave those cases out, or give their errors.",
@@ -193,7 +208,7 @@ def total_of(error: Floats) -> Total:
         problems.append(
             Problem(
                 code="T-V141",
-                message=f"{len(negative):,} cases have a negative error (first: row "
+                message=f"{_cases(len(negative))} a negative error (first: row "
                 f"{int(negative[0]) + 1} below the header, {error[negative[0]]:g}); an error "
                 "is 0 for a perfect case and larger for a worse one.",
                 remedy="Give a loss, such as the absolute or squared difference.",
@@ -280,6 +295,7 @@ def find_slices(
             Problematic(
                 slice=shown[each.item.conditions],
                 folded=tuple(_member(folded, shown) for folded in each.folded),
+                alpha=alpha,
             )
             for each in kept
         ),
@@ -289,6 +305,10 @@ def find_slices(
         critical=sure.critical if sure else None,
         notes=_notes(sure, subject),
     )
+
+
+def _cases(count: int) -> str:
+    return "1 case has" if count == 1 else f"{count:,} cases have"
 
 
 def _significance(

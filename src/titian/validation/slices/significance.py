@@ -35,6 +35,9 @@ ROUNDING = 1e-9
 MOST_AT_ONCE = 16
 """Deals counted in one pass at most; the screen is taken from the first pass."""
 
+WEIGHTS_AT_ONCE = 4_000_000
+"""Errors held at once where they are not 0 and 1 (32 MB)."""
+
 HALVINGS = 14
 """Steps of the search for the sum at which evidence reaches the screen: to 1 in 16,384."""
 
@@ -201,7 +204,7 @@ class _Lattice:
     def batch(self, error: Floats, total: Total) -> int:
         """Return how many deals are counted at once: enough to fill a block of rows."""
         if not total.binary:
-            return 1
+            return min(max(WEIGHTS_AT_ONCE // len(error), 1), MOST_AT_ONCE)
         wrong = max(int(np.count_nonzero(error)), 1)
         return min(max(2 * BLOCK_ROWS // wrong, 1), MOST_AT_ONCE)
 
@@ -211,15 +214,17 @@ class _Lattice:
         """Return each deal's largest evidence; 0 where it is below `screen`."""
         if screen != self._screen:
             self._set(screen, total)
+        best = np.zeros(len(dealt))
         if total.binary:
+            # Only the wrong cases are counted; each deal has slots of its own.
             wrong = [np.flatnonzero(error) for error in dealt]
             slot = np.repeat(np.arange(1, len(dealt) + 1), [len(rows) for rows in wrong])
             rows = Rows(code=grid.code[:, np.concatenate(wrong)], slot=slot)
+            self._descend((), rows, 1, len(dealt), total, best)
         else:
-            slot = np.ones(len(dealt[0]), dtype=np.int64)
-            rows = Rows(code=grid.code, slot=slot, weight=dealt[0])
-        best = np.zeros(len(dealt))
-        self._descend((), rows, 1, total, best)
+            slot = np.ones(grid.code.shape[1], dtype=np.int64)
+            rows = Rows(code=grid.code, slot=slot, weight=np.stack(dealt))
+            self._descend((), rows, 1, 1, total, best)
         return best
 
     def _set(self, screen: float, total: Total) -> None:
@@ -231,27 +236,33 @@ class _Lattice:
             self._need[table.features] = needed[np.searchsorted(distinct, table.size)]
 
     def _descend(
-        self, features: tuple[int, ...], rows: Rows, slices: int, total: Total, best: Floats
+        self,
+        features: tuple[int, ...],
+        rows: Rows,
+        slices: int,
+        copies: int,
+        total: Total,
+        best: Floats,
     ) -> None:
-        """Sum the children of `slices` slices; in slot 1 + deal * slices + i is slice i."""
+        """Sum the children of `slices` slices; slot 1 + copy * slices + i is slice i."""
         stride, deals = self._stride, len(best)
         children = self._tables[features]
-        slots = deals * slices + 1
+        slots = copies * slices + 1
         places = [table.features[-1] for table in children]
         count = rows.counts if rows.weight is None else rows.sums
         for table, found in zip(children, count(places, slots, stride), strict=True):
             # Only below the root do the lattice's own tables begin with a slot of no slice.
             cell = table.cell - stride if features else table.cell
-            sums = found[stride:].reshape(deals, slices * stride)[:, cell]
+            sums = found[..., stride:].reshape(deals, slices * stride)[:, cell]
             _raise_best(best, sums, table.size, self._need[table.features], total)
             if table.features not in self._tables:
                 continue
             inner = len(cell)
-            slot = np.zeros((deals, slices * stride), dtype=np.int64)
-            slot[:, cell] = 1 + np.arange(deals * inner).reshape(deals, inner)
+            slot = np.zeros((copies, slices * stride), dtype=np.int64)
+            slot[:, cell] = 1 + np.arange(copies * inner).reshape(copies, inner)
             flat = np.concatenate([np.zeros(stride, dtype=np.int64), slot.ravel()])
             below = rows.follow(table.features[-1], flat, stride)
-            self._descend(table.features, below, inner, total, best)
+            self._descend(table.features, below, inner, copies, total, best)
 
 
 def _raise_best(best: Floats, sums: Floats, size: Ints, need: Floats, total: Total) -> None:
