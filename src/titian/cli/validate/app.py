@@ -7,6 +7,7 @@ import typer
 from titian.cli.validate.compare import compare
 from titian.cli.validate.predictions import predictions
 from titian.cli.validate.slices import slices
+from titian.cli.validate.speed import speed
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,3 +23,4 @@ def validate() -> None:
 app.command()(predictions)
 app.command()(compare)
 app.command()(slices)
+app.command()(speed)

@@ -41,6 +41,9 @@ twice the latency bound. What is unanswered then counts as over any bound."""
 
 PROGRESS_NS = 200_000_000
 
+ROOM_NS = 500_000
+"""Progress of an open loop is told only where the next query is at least this far off."""
+
 MARGIN = 1.1
 """Offline hands over this many times the samples that the calibration expects, as LoadGen."""
 
@@ -204,7 +207,7 @@ def _open_loop(system: System, load: Load, workers: int, progress: Progress) -> 
         at = start + due[sent]
         now = perf_counter_ns()
         if now < at:
-            if now - heard > PROGRESS_NS:
+            if now - heard > PROGRESS_NS and at - now > ROOM_NS:
                 heard = now
                 progress((now - start) / max(due[-1], 1))
             now = wait_until(at)

@@ -134,6 +134,8 @@ def make_load(
             shown = {"seed": seed, "min-duration-s": min_duration_s}.get(name, value)
             problems.append(_out_of_range(name, shown, rule))
     problems += _belonging(kind, target_qps, samples_per_query, min_duration_s)
+    if kind is Scenario.OFFLINE and target_latency_ms is not None:
+        problems.append(_misplaced("target-latency-ms has no meaning in the offline scenario"))
     if problems:
         raise InputError(*problems)
     samples = 1
@@ -179,7 +181,10 @@ def _belonging(
         found.append(f"target-qps belongs to the server scenario, not to {scenario}")
     if samples_per_query not in (None, 1) and scenario is not Scenario.MULTI_STREAM:
         found.append(f"samples-per-query belongs to multi-stream, not to {scenario}")
-    return [
-        Problem(code="T-V163", message=f"{what}.", remedy="Change the scenario or the option.")
-        for what in found
-    ]
+    return [_misplaced(what) for what in found]
+
+
+def _misplaced(what: str) -> Problem:
+    return Problem(
+        code="T-V163", message=f"{what}.", remedy="Change the scenario or the option."
+    )
