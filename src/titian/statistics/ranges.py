@@ -137,23 +137,23 @@ class Gap:
     high: Floats
 
 
-def gap(families: Sequence[Groups], *, alpha: float, near: float = NEAR) -> Gap:
+def gap(families: Sequence[Groups], *, alpha: float | Floats, near: float = NEAR) -> Gap:
     """Return the largest difference between two groups, over one or several measures.
 
     Args:
         families: the measures' groups; two for equalized odds.
-        alpha: one minus the coverage.
+        alpha: one minus the coverage; several are one more batch axis, in front.
         near: see `NEAR`.
     """
     return _invert(families, alpha, near, _differences)
 
 
-def ratio(families: Sequence[Groups], *, alpha: float, near: float = NEAR) -> Gap:
+def ratio(families: Sequence[Groups], *, alpha: float | Floats, near: float = NEAR) -> Gap:
     """Return the smallest ratio of two groups' rates, over one or several measures.
 
     Args:
         families: the measures' groups, from `proportions`.
-        alpha: one minus the coverage.
+        alpha: one minus the coverage; several are one more batch axis, in front.
         near: see `NEAR`.
 
     Returns:
@@ -166,26 +166,29 @@ def ratio(families: Sequence[Groups], *, alpha: float, near: float = NEAR) -> Ga
 
 def _invert(
     families: Sequence[Groups],
-    alpha: float,
+    alpha: float | Floats,
     near: float,
     pairs: Callable[[Groups, Floats], tuple[Floats, Floats]],
 ) -> Gap:
-    own = float(-ndtri(alpha / 2))
-    batch = families[0].value.shape[:-1]
+    inner = families[0].value.shape[:-1]
+    level = np.asarray(alpha, dtype=np.float64)
+    batch = (*level.shape, *inner)
+    level = np.broadcast_to(level.reshape(*level.shape, *(1 for _ in inner)), batch)
+    own = -ndtri(level / 2)
     value = np.max([_spread(groups) for groups in families], axis=0)
 
     def lower(critical: Floats) -> Floats:
         found = [pairs(groups, critical[..., None])[0] for groups in families]
-        return np.maximum(np.max(found, axis=0), 0.0)
+        return np.asarray(np.maximum(np.max(found, axis=0), 0.0))
 
     def excess(critical: Floats) -> Floats:
         tail = _tail(families, lower(critical), critical, near)
-        return np.asarray(-ndtri(np.clip(tail, 1e-12, 1 - 1e-12)) + ndtri(alpha))
+        return np.asarray(-ndtri(np.clip(tail, 1e-12, 1 - 1e-12)) + ndtri(level))
 
-    high = np.max([pairs(g, np.full((*batch, 1), own))[1] for g in families], axis=0)
+    high = np.max([pairs(g, own[..., None])[1] for g in families], axis=0)
     count = max(int(groups.shown.sum(axis=-1).max(initial=2)) for groups in families)
-    low_c = np.full(batch, float(-ndtri(alpha)))
-    high_c = np.full(batch, float(-ndtri(alpha / (len(families) * count * (count - 1) + 1))))
+    low_c = -ndtri(level)
+    high_c = -ndtri(level / (len(families) * count * (count - 1) + 1))
     low_f, high_f = excess(low_c), excess(high_c)
     # Nearly linear in the critical value: regula falsi, the stale end halved (Illinois).
     for _ in range(ROUNDS):
@@ -205,7 +208,7 @@ def _invert(
 def _spread(groups: Groups) -> Floats:
     top = np.where(groups.shown, groups.value, -np.inf).max(axis=-1)
     bottom = np.where(groups.shown, groups.value, np.inf).min(axis=-1)
-    return np.maximum(top - bottom, 0.0)
+    return np.asarray(np.maximum(top - bottom, 0.0))
 
 
 def _widest(groups: Groups) -> Floats:
@@ -229,7 +232,7 @@ def _differences(groups: Groups, critical: Floats) -> tuple[Floats, Floats]:
         above[..., j] = 0.0
         lowest = np.maximum(lowest, below.max(axis=-1))
         highest = np.maximum(highest, above.max(axis=-1))
-    return lowest, highest
+    return np.asarray(lowest), np.asarray(highest)
 
 
 def _logarithms(groups: Groups) -> Groups:
@@ -280,7 +283,7 @@ def _quotients(groups: Groups, critical: Floats) -> tuple[Floats, Floats]:
         above[..., j] = 0.0
         lowest = np.maximum(lowest, below.max(axis=-1))
         highest = np.maximum(highest, above.max(axis=-1))
-    return lowest, highest
+    return np.asarray(lowest), np.asarray(highest)
 
 
 def _tail(families: Sequence[Groups], wide: Floats, critical: Floats, near: float) -> Floats:
@@ -325,11 +328,9 @@ def configuration(groups: Groups, wide: Floats, near: float) -> Floats:
     place = np.clip(groups.value - ((low + high) / 2)[..., None], 0.0, wide[..., None])
     shift = near * groups.error
     half = wide[..., None] / 2
-    return np.where(
-        place < half,
-        np.maximum(place - shift, 0.0),
-        np.minimum(place + shift, wide[..., None]),
-    )
+    inner = np.maximum(place - shift, 0.0)
+    outer = np.minimum(place + shift, wide[..., None])
+    return np.asarray(np.where(place < half, inner, outer))
 
 
 def range_below(reach: Floats, position: Floats, shown: Bools) -> Floats:
@@ -353,4 +354,4 @@ def range_below(reach: Floats, position: Floats, shown: Bools) -> Floats:
         here = shown[..., g, None]
         before *= np.where(here, above - below[..., :-1], 1.0)
         after *= np.where(here, np.maximum(above - below[..., 1:], 0.0), 1.0)
-    return np.clip((before - after).sum(axis=-1), 0.0, 1.0)
+    return np.asarray(np.clip((before - after).sum(axis=-1), 0.0, 1.0))
