@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
 
 from titian.annotation.consensus.crowdlab import probability_problems
 from titian.annotation.consensus.votes import Floats, Ints
@@ -29,9 +30,12 @@ SLACK = 1e-6  # a probability this little below a threshold still reaches it
 TIE = 1e-8  # the given class wins against one that is less than this more probable
 SUM_TOLERANCE = 1e-3
 LEAST_KEPT = 1  # cases of a class that are never called wrong
-CALIBRATED_ON = 5_000  # cases, evenly spaced, on which the model's temperature is fitted
-TEMPERATURES = (-2.0, 2.0)  # natural logarithm of the temperatures tried
+CALIBRATED_ON = 5_000  # cases, evenly spaced, on which the probabilities are calibrated
+NOISE_ON = 50_000  # cases, evenly spaced, among which the surest are looked for
+STEPS = 1 << 15  # of a calibrated probability
+LEAST_SURE = 30  # cases of a class that tell its noise
 LEAST_PROBABILITY = 1e-3  # a forest's 0 is not certainty
+LEAST_TRUE = 1e-9  # keeps the true class's probabilities from falling below 0
 SOLVABLE = 1e6  # condition number of the noise beyond which it is not inverted
 
 
@@ -48,6 +52,7 @@ class LabelErrors:
         precision: shape (found,), the expected share of wrong labels among this case and
             those before it: the mean of `chance` so far.
         joint: shape (classes, classes), the estimated numbers of cases [given, true].
+        noise: shape (classes, classes), the estimated probability of [given | true].
         thresholds: shape (classes,), the mean probability of a class among cases so labelled;
             2 for a class without labels.
         cases: how many were looked at.
@@ -61,14 +66,18 @@ class LabelErrors:
     chance: Floats
     precision: Floats
     joint: Ints
+    noise: Floats
     thresholds: Floats
     cases: int
     rule: str
 
     @property
     def noise_rate(self) -> float:
-        """The estimated share of all labels that are wrong, found or not."""
-        return 1.0 - float(np.trace(self.joint)) / max(float(self.joint.sum()), 1.0)
+        """The estimated share of all labels that are wrong, found or not.
+
+        The joint would say more, for it takes the model's own mistakes for wrong labels.
+        """
+        return float(self.joint.sum(axis=0) @ (1.0 - self.noise.diagonal())) / self.cases
 
 
 def find_label_errors(
@@ -84,10 +93,9 @@ def find_label_errors(
 
     Returns:
         Cases where another class is the more probable one, by rising quality. The chance that
-        a label is wrong follows from Bayes' rule with noise that depends on the class alone
-        (the joint), after one temperature is fitted so that the probabilities predict the
-        given labels best. The temperature changes neither which cases are found nor their
-        order.
+        a label is wrong follows from noise that depends on the class alone, as the surest
+        cases show it, and from calibrated probabilities; it changes neither which cases are
+        found nor their order.
 
     Raises:
         InputError: T-A210 shapes, T-A211 labels, T-A212 rule, T-A007 and T-A008 probabilities;
@@ -113,12 +121,14 @@ def find_label_errors(
         found = _prune(p, given, np.flatnonzero(doubted), joint, counts)
     found = found[np.argsort(quality[found], kind="stable")]
     step = max(n // CALIBRATED_ON, 1)
-    heat = temperature(given[::step], p[::step])
+    calibration = calibrate(given[::step], p[::step])
+    step = max(n // NOISE_ON, 1)
+    noise = noise_of(given[::step], best[::step], highest[::step], classes)
     chance = np.empty(len(found))
     for first in range(0, len(found), BLOCK_ROWS):
         some = found[first : first + BLOCK_ROWS]
         chance[first : first + BLOCK_ROWS] = chance_wrong(
-            given[some], tempered(p[some], heat), joint
+            given[some], p[some], noise, calibration
         )
     return LabelErrors(
         case=found,
@@ -128,80 +138,118 @@ def find_label_errors(
         chance=chance,
         precision=np.cumsum(chance) / np.arange(1, len(chance) + 1),
         joint=joint,
+        noise=noise,
         thresholds=thresholds,
         cases=n,
         rule=rule,
     )
 
 
-def chance_wrong(given: NDArray[Any], probabilities: Floats, joint: Ints) -> Floats:
-    """Return the probability that each given label is wrong.
+def noise_of(given: NDArray[Any], best: Ints, highest: Floats, classes: int) -> Floats:
+    """Return the probability of each given label for each true class, from the surest cases.
 
-    A model trained on noisy labels gives p(given | x). With noise that depends on the true
-    class alone, p(true | x) solves p(given | x) = noise @ p(true | x), and Bayes' rule gives
-    p(true = given | x, given).
+    Where a model is surest of a class the classes hardly overlap, and labels that differ
+    there are wrong ones (anchor points: Liu and Tao, IEEE TPAMI 38, 2016; Patrini et al.,
+    CVPR 2017). The surest cases are found by halving: as long as labels differ less often in
+    the surer half of them, that half is kept. The rate of a class is the geometric mean of
+    its own and of the one over all classes, for a class that lies among others has no sure
+    cases of its own.
 
     Args:
         given: shape (n,).
-        probabilities: shape (n, classes).
-        joint: shape (classes, classes), numbers of cases [given, true].
+        best: shape (n,), the most probable class.
+        highest: shape (n,), its probability.
+        classes: number of classes.
+
+    Returns:
+        Shape (classes, classes), [given, true]; columns sum to 1.
     """
-    total = joint.sum(axis=0)
-    noise = np.eye(len(joint))
-    noise[:, total > 0] = joint[:, total > 0] / total[total > 0]
-    true = np.asarray(probabilities, dtype=np.float64)
+    differs = given != best
+
+    def rate(rows: Ints) -> float:
+        return float((differs[rows].sum() + 0.5) / (len(rows) + 1.0))
+
+    whole = rate(_surest(np.arange(len(given)), differs, highest))
+    found = np.zeros((classes, classes))
+    for k in range(classes):
+        rows = _surest(np.flatnonzero(best == k), differs, highest)
+        wrong = float(np.sqrt(whole * rate(rows))) if len(rows) else whole
+        others = np.bincount(given[rows], minlength=classes) + 0.5
+        others[k] = 0.0
+        found[:, k] = others / others.sum() * wrong
+        found[k, k] = 1.0 - wrong
+    return found
+
+
+def _surest(rows: Ints, differs: NDArray[np.bool_], highest: Floats) -> Ints:
+    """Halve some cases for as long as labels differ less often among the surer ones."""
+    top: Ints = rows[np.argsort(-highest[rows], kind="stable")]
+    while len(top) >= 2 * LEAST_SURE:
+        halves = np.array_split(differs[top], 2)
+        n = np.array([len(half) for half in halves])
+        share = (np.array([half.sum() for half in halves]) + 0.5) / (n + 1.0)
+        if share[1] - share[0] <= float(np.sqrt((share * (1.0 - share) / n).sum())):
+            break
+        top = top[: n[0]]
+    return top
+
+
+def chance_wrong(
+    given: NDArray[Any], probabilities: Floats, noise: Floats, calibration: Calibration
+) -> Floats:
+    """Return the probability that each given label is wrong.
+
+    Calibrated probabilities say how often a label is given; with noise that depends on the
+    true class alone, p(given | x) = noise @ p(true | x). The labels of a class that are there
+    because of noise, as a share of all that are there, are the wrong ones.
+
+    Args:
+        given: shape (n,).
+        probabilities: shape (n, classes), of a model that did not see the label.
+        noise: shape (classes, classes), as `noise_of` returns it.
+        calibration: of the probabilities.
+    """
+    likely = calibration.of(probabilities)
+    ones, rows = np.ones(len(noise)), np.arange(len(given))
+    true = likely
     if np.linalg.cond(noise) < SOLVABLE:
-        true = np.maximum(true @ np.linalg.inv(noise).T, LEAST_PROBABILITY)
-    likelihood = true * noise[given]
-    whole = likelihood @ np.ones(len(joint))
-    right = np.divide(
-        likelihood[np.arange(len(given)), given],
-        whole,
-        out=np.zeros(len(given)),
-        where=whole > 0,
-    )
-    found: Floats = 1.0 - right
+        true = np.maximum(likely @ np.linalg.inv(noise).T, LEAST_TRUE)
+    # Rows of both are divided by their sums, so that a row need not sum to 1 before.
+    by_noise = np.einsum("nk,nk->n", true, (noise - np.diag(noise.diagonal()))[given])
+    by_noise /= true @ ones
+    by_noise /= likely[rows, given] / (likely @ ones)
+    found: Floats = np.minimum(by_noise, 1.0)
     return found
 
 
-def temperature(given: NDArray[Any], probabilities: Floats) -> float:
-    """Return the temperature at which the probabilities predict the given labels best.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How often a label is given where a model says some probability.
 
-    Guo et al., ICML 2017. Above 1 the model was too sure. Golden-section search over the
-    logarithm of the temperature.
+    Attributes:
+        found: shape (STEPS + 1,), how often, for probabilities of 0, 1/STEPS ... 1; never
+            falling (isotonic regression), and never 0.
     """
-    logs = np.log(np.maximum(probabilities, LEAST_PROBABILITY)).astype(np.float64)
-    rows = np.arange(len(given))
 
-    def loss(heat: float) -> float:
-        scaled = logs / np.exp(heat)
-        scaled -= scaled.max(axis=1, keepdims=True)
-        whole = np.log(np.exp(scaled).sum(axis=1))
-        return float((whole - scaled[rows, given]).mean())
+    found: Floats
 
-    low, high = TEMPERATURES
-    ratio = (np.sqrt(5.0) - 1.0) / 2.0
-    left, right = high - ratio * (high - low), low + ratio * (high - low)
-    at_left, at_right = loss(left), loss(right)
-    for _ in range(12):
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - ratio * (high - low)
-            at_left = loss(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + ratio * (high - low)
-            at_right = loss(right)
-    return float(np.exp((low + high) / 2.0))
+    def of(self, probabilities: Floats) -> Floats:
+        """Return calibrated probabilities; rows no longer sum to 1."""
+        step = np.multiply(probabilities, STEPS)
+        step += 0.5
+        found: Floats = self.found.take(step.astype(np.int32), mode="clip")
+        return found
 
 
-def tempered(probabilities: Floats, heat: float) -> Floats:
-    """Return the probabilities at another temperature; rows sum to 1."""
-    found: Floats = np.log(np.maximum(probabilities, LEAST_PROBABILITY)).astype(np.float64)
-    found /= heat
-    np.exp(found, out=found)
-    found /= (found @ np.ones(found.shape[1]))[:, None]
-    return found
+def calibrate(given: NDArray[Any], probabilities: Floats) -> Calibration:
+    """Hold the probabilities of all classes against whether the class was the label given."""
+    said, place = np.unique(probabilities, return_inverse=True)
+    place = place.reshape(probabilities.shape)
+    count = np.bincount(place.reshape(-1), minlength=len(said))
+    hits = np.bincount(place[np.arange(len(given)), given], minlength=len(said))
+    often = isotonic_regression(hits / count, weights=count).x
+    found = np.interp(np.arange(STEPS + 1) / STEPS, said, often)
+    return Calibration(found=np.maximum(found, LEAST_PROBABILITY))
 
 
 def _guess(

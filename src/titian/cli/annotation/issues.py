@@ -82,6 +82,7 @@ def issues_document(
         "estimated_noise_rate": found.noise_rate,
         "labels": list(model.names),
         "joint": found.joint.tolist(),
+        "noise": found.noise.tolist(),
         "issues": [
             {
                 "task": crowd.task.names[case],
