@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from titian.cli.validate.compare import compare
+from titian.cli.validate.plan import plan
 from titian.cli.validate.predictions import predictions
 from titian.cli.validate.slices import slices
 from titian.cli.validate.speed import speed
@@ -22,5 +23,6 @@ def validate() -> None:
 
 app.command()(predictions)
 app.command()(compare)
+app.command()(plan)
 app.command()(slices)
 app.command()(speed)

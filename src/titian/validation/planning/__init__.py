@@ -1,0 +1,1 @@
+"""How many cases a validation study needs."""
