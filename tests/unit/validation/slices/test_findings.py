@@ -32,7 +32,7 @@ def test_a_finding_says_what_is_worse_and_how_sure_that_is(planted):
         "column 0=b & column 3=c has an error rate of 0.517 against 0.108 elsewhere "
         "(p = 0.005, corrected for searching 820 slices). It explains 38 overlapping ones."
     )
-    assert finding.where == "350 cases of the test part"
+    assert finding.where == "387 cases of the test part"
 
 
 def test_a_measurement_has_no_interval_and_says_why(planted):
