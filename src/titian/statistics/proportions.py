@@ -9,6 +9,7 @@ Dean and Pagano, Stat. Med. 34, 2015, 1353-1363, find this Wilson interval to co
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -92,3 +93,50 @@ def effective_size(outcome: Floats, groups: Clustering) -> tuple[float, float]:
         return effective_subjects(sizes), np.inf
     effect = max(variance(groups.sums(outcome - value) / n) * n / spread, 1.0)
     return max(n / effect, 1.0), degrees_of_freedom(sizes, effect)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectSums:
+    """What the variance by subject of many proportions needs; arrays of one shape.
+
+    Attributes:
+        n: cases (or their weights, scaled to sum to the cases).
+        subjects: how many have a case.
+        error: sum over subjects of (successes - value * cases) squared.
+        squares: sum of the squared sizes of subjects.
+        cubes: sum of the third powers.
+        fourths: sum of the fourth powers.
+    """
+
+    n: Floats
+    subjects: Floats
+    error: Floats
+    squares: Floats
+    cubes: Floats
+    fourths: Floats
+
+
+def effective_sizes(value: Floats, sums: SubjectSums) -> tuple[Floats, Floats]:
+    """Return (effective n, degrees of freedom) of many proportions, as `effective_size`.
+
+    Where every subject has one case the n is the cases' and the degrees are infinite; where
+    there is no case both are 0 and infinite.
+    """
+    n, g = sums.n, sums.subjects
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = value * (1 - value)
+        size = np.clip(spread / (sums.error * g / (g - 1) / n**2), 1.0, n)
+        kish = n**2 / sums.squares
+        blind = (spread == 0.0) | (g <= 1)
+        excess = sums.squares / n - 1.0
+        alike = np.clip(np.where(excess > 0, (n / size - 1.0) / excess, 0.0), 0.0, 1.0)
+        first = n * (1 - alike) + alike * sums.squares
+        second = (
+            (1 - alike) ** 2 * sums.squares
+            + 2 * alike * (1 - alike) * sums.cubes
+            + alike**2 * sums.fourths
+        )
+        df = np.maximum(first**2 / second - 1.0, 1.0)
+        alone = sums.squares <= n * (1 + 1e-9)
+    size = np.where(alone, n, np.where(blind, kish, size))
+    return np.where(n > 0, size, 0.0), np.where(blind | alone | (n <= 0), np.inf, df)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titian.statistics.estimate import Bools, Floats, Ints
+from titian.statistics.proportions import SubjectSums, effective_sizes
 from titian.validation.disparity.cells import Partition
 
 OUTCOMES = 4
@@ -179,27 +180,19 @@ def _clustered(rows: Rows, rate: Rate, value: Floats, n: Ints, whole: Floats) ->
         return np.bincount(cell, weights=values, minlength=k).astype(np.float64)
 
     subjects = np.bincount(cell, minlength=k).astype(np.int64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # Weights are scaled to sum to the cases, so that sizes are sizes of subjects.
-        scale = np.where(whole > 0, n / whole, 0.0)
-        size = among * scale[cell]
-        spread = value * (1 - value)
-        error = hit - np.where(there.any(), value, 0.0)[cell] * among
-        found = per_cell(error**2) / whole**2 * subjects / (subjects - 1)
-        effective = np.clip(spread / found, 1.0, n)
-        kish = per_cell(size) ** 2 / per_cell(size**2)
-        blind = (spread == 0.0) | (subjects == 1)
-        effect = n / effective
-        excess = per_cell(size**2) / per_cell(size) - 1.0
-        alike = np.clip(np.where(excess > 0, (effect - 1.0) / excess, 0.0), 0.0, 1.0)
-        carried = size * (1.0 + (size - 1.0) * np.nan_to_num(alike)[cell])
-        df = np.maximum(per_cell(carried) ** 2 / per_cell(carried**2) - 1.0, 1.0)
-    alone = (subjects == n) & (np.abs(kish - n) < 1e-9 * n)
-    effective = np.where(alone, n, effective)
-    return Shares(
-        value=value,
-        n=n,
-        subjects=subjects,
-        size=np.where(n > 0, np.nan_to_num(np.where(blind, kish, effective)), 0.0),
-        df=np.where(blind | alone, np.inf, df),
+    # Weights are scaled to sum to the cases, so that sizes are sizes of subjects.
+    scale = np.where(whole > 0, n / np.where(whole > 0, whole, 1.0), 0.0)[cell]
+    size = among * scale
+    error = hit * scale - np.nan_to_num(value)[cell] * size
+    found = effective_sizes(
+        value,
+        SubjectSums(
+            n=n.astype(np.float64),
+            subjects=subjects.astype(np.float64),
+            error=per_cell(error**2),
+            squares=per_cell(size**2),
+            cubes=per_cell(size**3),
+            fourths=per_cell(size**4),
+        ),
     )
+    return Shares(value=value, n=n, subjects=subjects, size=found[0], df=found[1])
