@@ -22,6 +22,7 @@ ITERATIONS = 100
 TOLERANCE = 1e-6  # gain of log-likelihood per vote below which the iteration stops
 FLOOR = 1e-10  # least expected count of a label that a worker used, least class share
 BLOCK_NUMBERS = 32_768  # numbers in a block of posterior: 256 KiB
+LARGEST_LOG = 700.0  # of a sum of exponentials that a float64 surely holds
 POOLED_STRENGTH = 4.0  # pseudo-votes per class with which a worker starts at the crowd's table
 
 
@@ -137,15 +138,23 @@ def normalise(scores: Floats, log_prior: Floats) -> tuple[Floats, float]:
         rows = scores[start : start + block]
         turned = buffer[:, : len(rows)]
         np.add(rows.T, log_prior[:, None], out=turned)
-        top = turned.max(axis=0)
-        turned -= top
-        np.exp(turned, out=turned)
+        # The first class is what the others are compared with, unless they would overflow:
+        # its exponential is 1, and no largest score has to be found.
+        base, others = turned[0], turned[1:]
+        others -= base
+        if others.max() < LARGEST_LOG:
+            np.exp(others, out=others)
+            total += float(base.sum())
+            base[...] = 1.0
+        else:
+            top = np.maximum(others.max(axis=0), 0.0)
+            others -= top
+            np.exp(others, out=others)
+            total += float(base.sum()) + float(top.sum())
+            np.exp(-top, out=base)
         whole = turned.sum(axis=0)
-        turned /= whole
-        rows[...] = turned.T
-        np.log(whole, out=whole)
-        whole += top
-        total += float(whole.sum())
+        rows[...] = np.divide(turned, whole, out=turned).T
+        total += float(np.log(whole, out=whole).sum())
     return scores, total
 
 

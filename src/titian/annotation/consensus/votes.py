@@ -111,10 +111,10 @@ class Votes:
         Returns:
             Rows sum to 1; a task whose votes weigh nothing gets the overall shares.
         """
-        cast = self.count if weight is None else self.count * weight[self.worker]
-        found = tally(self.cell, cast, self.tasks * self.classes)
-        found = found.reshape(self.tasks, self.classes)
-        whole = found.sum(axis=1)
+        weights = np.ones(self.workers) if weight is None else weight
+        each = weights[:, None, None] * np.eye(self.classes)
+        found: Floats = self.matrix() @ each.reshape(-1, self.classes)
+        whole = found @ np.ones(self.classes)  # numpy adds short rows slowly
         empty = whole <= 0
         if empty.any():
             found[empty] = self.per_label() / self.total

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import digamma
+from scipy.special import digamma, logsumexp, softmax
 
 from titian.annotation import METHODS, consensus, gather
+from titian.annotation.consensus.dawid_skene import normalise
 from titian.annotation.consensus.mace import Start, mace
 from titian.annotation.simulation import simulate
 from titian.errors import InputError
@@ -229,3 +230,12 @@ def test_mace_counts_a_repeated_vote_as_two_workers_alike():
     knows = np.exp(digamma(right + 0.5) - digamma(total + 1.0))
     chance = np.exp(digamma(total - right + 0.5) - digamma(total + 1.0))
     np.testing.assert_allclose(fit.skill, knows / (knows + chance))
+
+
+def test_normalise_holds_where_exponentials_overflow():
+    scores = np.array([[-3000.0, 0.0, -1.0], [0.0, -3000.0, -3000.0], [1.0, 1.0, 2.0]])
+    prior = np.log([0.2, 0.3, 0.5])
+    for part in (scores, scores[1:]):  # with and without a score too large to be compared
+        posterior, total = normalise(part.copy(), prior)
+        np.testing.assert_allclose(posterior, softmax(part + prior, axis=1), atol=1e-15)
+        np.testing.assert_allclose(total, logsumexp(part + prior, axis=1).sum())
