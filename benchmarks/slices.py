@@ -72,7 +72,7 @@ def table_of(
     rate[(code[1] == 1) & (code[4] == 2)] = 0.35
     rate[(code[3] == 2) & (code[5] == 0)] = 0.25
     error = (rng.random(n) < rate).astype(np.float64)
-    return code, error if binary else error + 0.2 * rng.random(n)
+    return code, error if binary else error * rng.uniform(0.5, 1.5, n)
 
 
 def features_of(code: NDArray[np.uint8]) -> list[Feature]:
@@ -127,7 +127,8 @@ def paired(n: int, columns: int, *, binary: bool, goal: float) -> None:
     ]
     same = {item.conditions for item in found} == set(told)
     gap = max(
-        abs(item.score - score) for item, score in zip(found, peer["scores"], strict=False)
+        (abs(item.score - score) for item, score in zip(found, peer["scores"], strict=False)),
+        default=0.0,
     )
     ratio = peer["seconds"] / mine
     print(

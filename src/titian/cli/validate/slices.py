@@ -103,7 +103,7 @@ def slices(
             searched = _features(columns, table)
             errors = _errors(table, error, label, prediction)
             subjects = None if subject is None else _subjects(table.text[subject], table)
-        with step(reporter, "search", 3, 3) as told:
+        with step(reporter, "search", 3, 3):
             report = find_slices(
                 searched,
                 errors,
@@ -114,7 +114,9 @@ def slices(
                 top=top,
                 deals=permutations,
                 subject=subjects,
-                progress=told,
+                progress=lambda done, wanted: reporter.step(
+                    "search", "permutations", done, wanted
+                ),
             )
     if json:
         write_json(slices_document(report, seed))

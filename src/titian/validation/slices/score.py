@@ -6,10 +6,10 @@ largest error of a case, a slice inside has a size t' >= s and a sum E' <= min(E
 Either score grows with E' and, along E' = m t', with t'; so the worst case has
 E' = min(E, m t') with t' >= max(E / m, s). The proofs are in docs/explanation/slices.md.
 
-Sources: evidence for errors of 0 and 1 is the spatial scan statistic of Kulldorff, Commun.
-Stat. Theory Methods 26 (1997) 1481-1496; for other errors it is the standardised sum under
-permutation (Kulldorff, Huang and Konty, Int. J. Health Geogr. 8, 2009, 58). SliceLine:
-Sagadeeva and Boehm, SIGMOD (2021) 2290-2299.
+Sources: evidence for errors of 0 and 1 is the spatial scan statistic of Kulldorff,
+Communications in Statistics: Theory and Methods 26 (1997) 1481-1496; for other errors it is
+the standardised sum under permutation (Kulldorff, Huang and Konty, Int. J. Health Geogr. 8,
+2009, 58). SliceLine: Sagadeeva and Boehm, SIGMOD (2021) 2290-2299.
 """
 
 from __future__ import annotations
