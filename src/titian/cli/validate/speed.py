@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -128,10 +129,13 @@ def speed(
         seed=seed,
     )
     opening = partial(_open, threads=threads, seed=seed, timeout_s=timeout_s)
-    with reserved_output(wanted=json), _Progress() as progress:
+    with reserved_output(wanted=json), _Progress() as progress, ExitStack() as stack:
         shapes, arrays = read_shapes(shape or []), read_arrays(inputs)
         target = opening(model, shapes, arrays)
+        stack.callback(target.close)
         other = None if against is None else opening(against, shapes, arrays)
+        if other is not None:
+            stack.callback(other.close)
         found = measure_speed(
             target, load, workers=workers, batch=batch, progress=progress.step("run")
         )

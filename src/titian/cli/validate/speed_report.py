@@ -224,6 +224,7 @@ def _comparison_lines(compared: Comparison) -> list[str]:
         lines.append(f"  size {compared.size_ratio:.3g} times the other's")
     if compared.difference is not None:
         lines.append(f"  answers differ by at most {compared.difference:.3g} on one input")
+    lines += [f"  {f.count:,} pairs without an answer: {f.reason}" for f in compared.failures]
     if compared.max_ratio is not None:
         lines.append(f"{compared.status}: ratio <= {compared.max_ratio:g}")
     return lines
@@ -241,6 +242,9 @@ def _comparison(compared: Comparison) -> dict[str, Any]:
         "largest_difference": compared.difference,
         "max_ratio": compared.max_ratio,
         "verdict": compared.status or None,
+        "failures": [
+            {"reason": failure.reason, "count": failure.count} for failure in compared.failures
+        ],
     }
 
 

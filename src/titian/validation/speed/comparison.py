@@ -8,15 +8,21 @@ its interval is made of order statistics, as for any median.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from time import perf_counter_ns
 
 import numpy as np
 
 from titian.statistics import Estimate
-from titian.statistics.estimate import Floats, intervals_of
+from titian.statistics.estimate import Floats, intervals_of, unknown
 from titian.validation.speed.clock import fine_timers
-from titian.validation.speed.generator import PROGRESS_NS, Progress
+from titian.validation.speed.generator import (
+    FAILURES_IN_A_ROW,
+    PROGRESS_NS,
+    Progress,
+    reason_of,
+)
 from titian.validation.speed.latency import (
     ALPHA,
     inflation,
@@ -25,6 +31,7 @@ from titian.validation.speed.latency import (
 )
 from titian.validation.speed.scenario import Load
 from titian.validation.speed.target import OnnxTarget, Target
+from titian.validation.speed.trace import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,7 @@ class Comparison:
             where they cannot be compared.
         max_ratio: the stated limit; None when none was stated.
         status: ``met``, ``not met`` or ``not shown`` against the limit; empty without one.
+        failures: pairs that lack an answer, by reason; they count in no other number.
     """
 
     first: str
@@ -55,6 +63,7 @@ class Comparison:
     difference: float | None
     max_ratio: float | None = None
     status: str = ""
+    failures: tuple[Failure, ...] = ()
 
 
 def compare(
@@ -76,12 +85,9 @@ def compare(
         max_ratio: the gate: how much slower the first may be.
         alpha: one minus the coverage.
         progress: hears how much of the run is over.
-
-    Raises:
-        Exception: what a system raises where it has no answer.
     """
     rng = np.random.default_rng([load.seed, 2])
-    times = _take_turns(first, second, load, rng=rng, progress=progress)
+    times, failures = _take_turns(first, second, load, rng=rng, progress=progress)
     ratio = median_of(times[:, 0] / times[:, 1], alpha=alpha)
     return Comparison(
         first=first.name,
@@ -94,6 +100,7 @@ def compare(
         difference=_difference(first, second),
         max_ratio=max_ratio,
         status="" if max_ratio is None else hold(ratio, max_ratio),
+        failures=failures,
     )
 
 
@@ -110,6 +117,8 @@ def hold(ratio: Estimate, max_ratio: float) -> str:
 def median_of(ratios: Floats, *, alpha: float) -> Estimate:
     """Return the median of ratios in the order of the run, with its interval."""
     n = len(ratios)
+    if not n:
+        return unknown(0, "no pair of queries was answered")
     ordered = np.sort(ratios)
     value = float(np.median(ordered))
     ranks = quantile_ranks(n, 0.5, alpha=alpha, inflation=inflation(ratios, value))
@@ -131,28 +140,38 @@ def _take_turns(
     *,
     rng: np.random.Generator,
     progress: Progress | None,
-) -> Floats:
+) -> tuple[Floats, tuple[Failure, ...]]:
     samples = load.samples_per_query
     answer = (first.answer, second.answer)
     times: list[tuple[int, int]] = []
+    failed: Counter[str] = Counter()
+    turn = in_a_row = 0
     length, longest = load.min_duration_s * 1e9, load.max_duration_s * 1e9
     with fine_timers():
         start = heard = perf_counter_ns()
         while True:
             now = perf_counter_ns()
             done = now - start >= length and len(times) >= load.min_queries
-            if times and (done or now - start > longest):
+            if (turn and (done or now - start > longest)) or in_a_row == FAILURES_IN_A_ROW:
                 break
             if progress and now - heard > PROGRESS_NS:
                 heard = now
                 progress(min((now - start) / max(length, 1), len(times) / load.min_queries, 1))
             took = [0, 0]
-            for which in (0, 1) if rng.random() < 0.5 else (1, 0):
-                begin = perf_counter_ns()
-                answer[which](len(times), samples)
-                took[which] = perf_counter_ns() - begin
-            times.append((max(took[0], 1), max(took[1], 1)))
-    return np.asarray(times, dtype=np.float64)
+            turn += 1
+            try:
+                for which in (0, 1) if rng.random() < 0.5 else (1, 0):
+                    begin = perf_counter_ns()
+                    answer[which](turn - 1, samples)
+                    took[which] = max(perf_counter_ns() - begin, 1)
+            except Exception as error:  # noqa: BLE001 - the other pairs are kept
+                failed[reason_of(error)] += 1
+                in_a_row += 1
+            else:
+                times.append((took[0], took[1]))
+                in_a_row = 0
+    failures = tuple(Failure(reason=why, count=n) for why, n in failed.most_common())
+    return np.asarray(times, dtype=np.float64).reshape(-1, 2), failures
 
 
 def _size_ratio(first: Target, second: Target) -> float | None:

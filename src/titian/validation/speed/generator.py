@@ -116,7 +116,7 @@ def _closed_loop(system: System, load: Load, progress: Progress) -> Trace:
         except Exception as error:  # noqa: BLE001 - a failed query is a result of the run
             end.append(perf_counter_ns() - start)
             answered.append(0)
-            failed[_reason(error)] += 1
+            failed[reason_of(error)] += 1
             in_a_row += 1
             if in_a_row == FAILURES_IN_A_ROW:
                 cut = f"{in_a_row} queries in a row had no answer"
@@ -159,7 +159,7 @@ class _Board:
         except Exception as error:  # noqa: BLE001 - a failed query is a result of the run
             self.done[query] = perf_counter_ns()
             with self.lock:
-                self.failed[_reason(error)] += 1
+                self.failed[reason_of(error)] += 1
                 self.in_a_row += 1
         else:
             self.done[query] = perf_counter_ns()
@@ -337,7 +337,8 @@ def _instants(held: array[int]) -> Ints:
     return np.frombuffer(bytes(held), dtype=np.int64)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return the first line of what went wrong, or its kind where it has no words."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:REASON_CHARACTERS]
 

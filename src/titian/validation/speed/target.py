@@ -121,6 +121,9 @@ class OnnxTarget:
             found = self.session.run(None, whole)
         return found
 
+    def close(self) -> None:
+        """Nothing is held that outlives the object."""
+
     def feed(self, samples: int) -> dict[str, npt.NDArray[Any]]:
         """Return the input of `samples` rows."""
         held = self.feeds.get(samples)

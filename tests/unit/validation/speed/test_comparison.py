@@ -69,3 +69,24 @@ def test_models_are_compared_in_size_and_answers(tmp_path):
     assert found.size_ratio < 1
     assert found.difference is None  # other inputs, so their answers are not comparable
     assert compare(small, small, LOAD).difference == 0.0
+
+
+def test_pairs_without_an_answer_are_counted_apart():
+    def now_and_then(query):
+        if query % 4 == 0:
+            raise ValueError("out of luck")
+
+    found = compare(CallableTarget(function=now_and_then), spin(10), LOAD, max_ratio=9.0)
+    assert found.pairs == 200
+    assert [(f.reason, f.count) for f in found.failures] == [("out of luck", 67)]
+    assert found.status == "met"
+
+
+def test_a_system_that_is_gone_ends_the_comparison():
+    def gone(_query):
+        raise ConnectionError
+
+    found = compare(CallableTarget(function=gone), spin(10), LOAD, max_ratio=9.0)
+    assert (found.pairs, found.ratio.value, found.status) == (0, None, "not shown")
+    assert found.ratio.reason == "no pair of queries was answered"
+    assert found.failures[0].count == 10
