@@ -171,8 +171,7 @@ def test_the_interval_of_recall_holds_the_true_rate():
             held += interval.low <= hit <= interval.high
             total += 1
     seen = f"recall: {held} of {total} intervals hold the true rate"
-    # The worst worker's boxes are at times too far off to match; the nominal share is 0.95.
-    assert held / total > 0.75, seen
+    assert held / total >= 0.9, seen
 
 
 @pytest.mark.data

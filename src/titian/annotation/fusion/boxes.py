@@ -1,11 +1,11 @@
 """Boxes of several workers, brought together.
 
 Boxes are matched across workers by intersection over union, at most one box of a worker per
-object (`matching`); an object is real or not by the workers' hit and false-alarm rates
-(`existence`); its class is voted with the workers' confusions (`classes`); its sides are
-fused by the workers' precision (`coordinates`). Weighted boxes fusion (Solovyev, Wang and
-Gabruseva, 2021) averages by the scores that detectors claim; people claim none, so how far to
-trust each is learned from how they agree.
+object, then lone boxes with fused ones (`matching`); an object is real or not by the workers'
+hit and false-alarm rates (`existence`); its class is voted with the workers' confusions
+(`classes`); its sides are fused by the workers' precision (`coordinates`). Weighted boxes
+fusion (Solovyev, Wang and Gabruseva, 2021) averages by the scores that detectors claim; people
+claim none, so how far to trust each is learned from how they agree.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from titian.annotation.fusion.entries import (
     object_annotations,
     object_quality,
 )
-from titian.annotation.fusion.matching import match
+from titian.annotation.fusion.matching import match, place_alone
 from titian.annotation.fusion.objects import Objects, by_class, by_document, find_objects
 from titian.annotation.fusion.result import Bools, Floats, Ints
 from titian.annotation.shapes import Box, Document, Image, Video
@@ -72,7 +72,8 @@ def fuse_boxes(
             drew nothing says that it is empty.
         classes: number of classes.
         rotation_deg: shape (n,), clockwise about the centre; None where all are upright.
-        least_overlap: intersection over union below which boxes are different objects.
+        least_overlap: intersection over union below which boxes are different objects; a box
+            that resembles no other is held against the fused boxes, where half is enough.
     """
     turned = np.zeros(len(corners)) if rotation_deg is None else rotation_deg
     group = np.empty(len(document), dtype=np.int64)
@@ -84,6 +85,16 @@ def fuse_boxes(
         found = match(alike, worker[places], least=least_overlap)
         group[places] = found + used
         used += int(found.max()) + 1
+    group = _taken_in(
+        corners,
+        turned,
+        group,
+        document=document,
+        worker=worker,
+        label=label,
+        workers=read.shape[1],
+        least=least_overlap / 2.0,
+    )
     objects = find_objects(
         group, document=document, worker=worker, label=label, read=read, classes=classes
     )
@@ -216,6 +227,35 @@ def _canonical(places: Ints, corners: Floats, turned: Floats, label: Ints) -> In
     keys = (label[places], turned[places], *corners[places].T[::-1])
     ordered: Ints = places[np.lexsort(keys)]
     return ordered
+
+
+def _taken_in(
+    corners: Floats,
+    turned: Floats,
+    group: Ints,
+    *,
+    document: Ints,
+    worker: Ints,
+    label: Ints,
+    workers: int,
+    least: float,
+) -> Ints:
+    """Return the groups with lone boxes taken in by the objects that they are of."""
+    fused, angle = _fuse(corners, turned, group, worker=worker, workers=workers)
+    drawn = np.zeros((len(fused.value), workers), dtype=np.bool_)
+    drawn[group, worker] = True
+    several = drawn.sum(axis=1) > 1
+    group = group.copy()
+    for places in by_document(document):
+        alone = places[~several[group[places]]]
+        things = np.unique(group[places][several[group[places]]])
+        if not len(alone) or not len(things):
+            continue
+        alone = _canonical(alone, corners, turned, label)
+        alike = overlaps(corners[alone], turned[alone], fused.value[things], angle[things])
+        home = place_alone(alike, worker[alone], drawn[things], least=least)
+        group[alone[home >= 0]] = things[home[home >= 0]]
+    return group
 
 
 def _fuse(

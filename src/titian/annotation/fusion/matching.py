@@ -4,14 +4,15 @@ Shapes of one document are grouped so that a group holds at most one shape of ea
 shapes in a group resemble one another: groups are joined from the most alike pair on (mean
 similarity between the groups), then every worker's shapes are assigned anew to the groups by
 optimal assignment, as long as that raises the total similarity. Neither step looks at who the
-workers are, so their order does not matter.
+workers are, so their order does not matter. Shapes that are then alone can be held against the
+fused objects (`place_alone`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from titian.annotation.fusion.result import Floats, Ints
+from titian.annotation.fusion.result import Bools, Floats, Ints
 
 ROUNDS = 4  # of optimal assignment; the total rarely rises after the second
 
@@ -44,6 +45,34 @@ def match(similarity: Floats, worker: Ints, *, least: float) -> Ints:
         group[places] = found + used
         used += int(found.max()) + 1
     return group
+
+
+def place_alone(similarity: Floats, worker: Ints, drawn: Bools, *, least: float) -> Ints:
+    """Give shapes that stand alone a place among objects that several workers drew.
+
+    A fused object is nearer to the truth than any of its members, so that a careless shape
+    that resembles no single one of them may still be seen to be of the object.
+
+    Args:
+        similarity: shape (n, objects), of each lone shape with each fused object.
+        worker: shape (n,), who drew each lone shape.
+        drawn: shape (objects, workers), who has drawn the object already.
+        least: similarity below which a shape is not of the object.
+
+    Returns:
+        Shape (n,), the object of each, -1 where it stays alone; at most one shape of a worker
+        in an object, so that the similarities add up to most.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    found = np.full(len(worker), -1, dtype=np.int64)
+    gain = np.where(drawn[:, worker].T | (similarity < least), 0.0, similarity)
+    for who in np.unique(worker):
+        mine = np.flatnonzero(worker == who)
+        row, column = linear_sum_assignment(gain[mine], maximize=True)
+        placed = gain[mine[row], column] > 0.0
+        found[mine[row[placed]]] = column[placed]
+    return found
 
 
 def _join(alike: Floats, apart: Ints, places: Ints, least: float) -> Ints:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from titian.annotation.fusion import merge
 from titian.annotation.fusion.boxes import fuse_boxes, overlaps
+from titian.annotation.fusion.matching import place_alone
 from titian.annotation.shapes import Annotation, Box, Image, LabelSet
 
 PAGE = Image(name="a.png", width=200, height=100)
@@ -260,3 +261,30 @@ def test_attributes_that_most_workers_give_are_kept():
 
     merged = merge({"a": told(pose="left", odd="1"), "b": told(pose="left"), "c": told()})
     assert merged.label_set.annotations[0].attributes == {"pose": "left"}
+
+
+def test_a_careless_box_is_taken_in_by_the_fused_one():
+    # Three careful boxes, and one that overlaps the fused one by a quarter and each by less
+    # than 0.4: it is of the object. A box far off, and a second of the same worker, are not.
+    careful = [(10.0, 10.0, 50.0, 50.0), (11.0, 10.0, 51.0, 50.0), (10.0, 11.0, 50.0, 51.0)]
+    careless = [(25.0, 20.0, 65.0, 60.0), (150.0, 10.0, 190.0, 50.0), (24.0, 21.0, 64.0, 61.0)]
+    corners = np.array(careful + careless)
+    worker = np.array([0, 1, 2, 3, 3, 3])
+    nothing = np.zeros(6, dtype=np.int64)
+    own = overlaps(corners[3:4], np.zeros(1), corners[:3], np.zeros(3))
+    assert 0.2 < own.min() < own.max() < 0.4
+    found = fused(corners, nothing, worker, nothing)
+    group = found.objects.group
+    assert group[0] == group[1] == group[2]
+    assert sorted((group[3:] == group[0]).tolist()) == [False, False, True]
+    assert group[4] != group[0]
+
+
+def test_lone_shapes_take_the_places_that_fit_best():
+    similarity = np.array([[0.5, 0.3], [0.45, 0.1], [0.1, 0.05], [0.9, 0.9]])
+    worker = np.array([0, 0, 1, 2])
+    drawn = np.zeros((2, 3), dtype=bool)
+    drawn[:, 2] = True
+    # Worker 0 has both, the sum largest; worker 1 is too far off; worker 2 has drawn them.
+    home = place_alone(similarity, worker, drawn, least=0.2)
+    assert home.tolist() == [1, 0, -1, -1]
