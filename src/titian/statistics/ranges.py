@@ -33,8 +33,8 @@ from titian.statistics.estimate import Bools, Floats
 NEAR = 1.5
 """Groups within this many standard errors of an end of the gap count as lying on it."""
 
-STEP = 0.3
-"""Of the quadrature over the lowest estimate, in standard errors."""
+NODES = 30
+"""Of the quadrature over the lowest estimate."""
 
 REACH = 4.5
 """How far the quadrature goes below and above the lowest place."""
@@ -295,18 +295,22 @@ def _tail(families: Sequence[Groups], wide: Floats, critical: Floats, near: floa
 
 
 def _within(groups: Groups, wide: Floats, critical: Floats, near: float) -> Floats:
-    """Return P(no pair of one measure exceeds it), in units of a typical standard error."""
+    """Return P(no pair of one measure exceeds it).
+
+    A pair's standard error sqrt(x) is replaced by its tangent (x / s + s) / 2 at a typical
+    pair, which is a sum of one term for each group, so that the largest excess of any pair is
+    a largest minus a smallest value, and its probability a single integral.
+    """
     place = configuration(groups, wide, near)
-    weight = groups.shown / groups.shown.sum(axis=-1, keepdims=True)
-    typical = np.sqrt((groups.error**2 * weight).sum(axis=-1))
-    scaled = wide / typical
-    # A place's distance to its end is taken in the group's own errors, not typical ones.
     end = wide[..., None]
-    low = place < end / 2
-    own = np.where(low, place, end - place) / groups.error
-    position = np.where(low, own, scaled[..., None] - own)
-    position = np.clip(position, 0.0, scaled[..., None])
-    return range_below(scaled + critical * np.sqrt(2.0), position, groups.shown)
+    square = groups.error**2
+    half = 0.0
+    for distance in (place, end - place):
+        weight = np.where(groups.shown, np.exp(-distance / groups.error), 0.0) + LEAST_RATE
+        half = half + (weight * square).sum(axis=-1) / weight.sum(axis=-1)
+    typical = np.sqrt(half)[..., None]
+    margin = critical[..., None] * (square / typical / 2 + typical / 4)
+    return excess_below(wide, place, groups.error, margin, groups.shown)
 
 
 def configuration(groups: Groups, wide: Floats, near: float) -> Floats:
@@ -333,24 +337,33 @@ def configuration(groups: Groups, wide: Floats, near: float) -> Floats:
     return np.asarray(np.where(place < half, inner, outer))
 
 
-def range_below(reach: Floats, position: Floats, shown: Bools) -> Floats:
-    """Return P(max - min <= reach) of independent normal values with unit variance.
+def excess_below(
+    wide: Floats, place: Floats, error: Floats, margin: Floats, shown: Bools
+) -> Floats:
+    """Return P(max of (X - margin) - min of (X + margin) <= wide) for independent normal X.
 
     Args:
-        reach: shape (...).
-        position: shape (..., groups), the means, at least 0.
+        wide: shape (...).
+        place: shape (..., groups), the means.
+        error: shape (..., groups), the standard deviations.
+        margin: shape (..., groups), what each group is allowed.
         shown: shape (..., groups); the others do not count.
     """
-    lowest = np.where(shown, position, np.inf).min(axis=-1, keepdims=True)
-    place = (position - np.where(np.isfinite(lowest), lowest, 0.0)).astype(np.float32)
-    reach = reach.astype(np.float32)
-    # The lowest estimate comes from about the lowest place; the others never lie below it.
-    edges = np.arange(-REACH, REACH + STEP, STEP, dtype=np.float32)
-    before = np.ones((*reach.shape, len(edges) - 1))
+    lowest = place + margin
+    start = np.where(shown, lowest - REACH * error, np.inf).min(axis=-1)
+    stop = np.where(shown, lowest + REACH * error, np.inf).min(axis=-1)
+    start, stop = (np.where(np.isfinite(item), item, 0.0) for item in (start, stop))
+    step = (stop - start) / NODES
+    edges = start[..., None] + step[..., None] * np.arange(NODES + 1)
+    shift = (wide + step / 2)[..., None]
+    before = np.ones((*edges.shape[:-1], NODES))
     after = before.copy()
-    for g in range(position.shape[-1]):
-        below = ndtr(edges - place[..., g, None])
-        above = ndtr(edges[:-1] + np.float32(STEP / 2) + (reach - place[..., g])[..., None])
+    for g in range(place.shape[-1]):
+        scale = 1.0 / error[..., g, None]
+        centred = ((edges - place[..., g, None]) * scale).astype(np.float32)
+        margin_g = margin[..., g, None]
+        below = ndtr(centred - (margin_g * scale).astype(np.float32))
+        above = ndtr(centred[..., :-1] + ((shift + margin_g) * scale).astype(np.float32))
         here = shown[..., g, None]
         before *= np.where(here, above - below[..., :-1], 1.0)
         after *= np.where(here, np.maximum(above - below[..., 1:], 0.0), 1.0)

@@ -27,8 +27,11 @@ from titian.validation.disparity.outcomes import Outcomes
 LEAST = 10
 """Subjects in a denominator below which a cell is not shown."""
 
-STUDENT = "Student's t, modelled floor"
-STUDENT_BY_SUBJECT = "Student's t by subject, modelled floor"
+PRIOR_EVENTS = 6
+"""Weight, in expected events, of the scores' own variance beside the residuals'."""
+
+STUDENT = "Student's t, steadied by the scores' variance"
+STUDENT_BY_SUBJECT = "Student's t by subject, steadied by the scores' variance"
 
 OF_DECISIONS = (
     "selection_rate",
@@ -292,7 +295,7 @@ def _in_the_large(cells: list[_Cell], alpha: float, least: int) -> Measured:
 def _residual_error(cell: _Cell, residual: Floats) -> tuple[float, float]:
     """Return (standard error, degrees of freedom) of the mean residual.
 
-    The scores' own variance is the floor: a lucky sample shows too little.
+    The variance that calibrated scores have steadies the observed one while events are few.
     """
     n = len(residual)
     groups = clustering(cell.subject, n)
@@ -303,7 +306,8 @@ def _residual_error(cell: _Cell, residual: Floats) -> tuple[float, float]:
     plain = variance(centred / n)
     found = variance(groups.sums(centred) / n)
     effect = max(found / plain, 1.0) if plain > 0.0 else 1.0
-    spread = max(found, plain, effect * modelled, 1e-12)
+    weight = PRIOR_EVENTS / (PRIOR_EVENTS + modelled * n * n)
+    spread = max((1 - weight) * max(found, plain) + weight * effect * modelled, 1e-12)
     return spread**0.5, degrees_of_freedom(groups.sums(np.ones(n)), effect)
 
 
