@@ -22,26 +22,25 @@ from titian.annotation.formats.dicom_sources import (
     Sources,
     check_labels,
     code_of,
-    fits,
     guarded,
+    labels_of,
     new_uid,
+    person_of,
+    read_objects,
     read_sources,
     require_highdicom,
 )
 from titian.annotation.formats.loss import Loss, Tally
-from titian.annotation.formats.source import files_of, read_bytes
 from titian.annotation.masks import Pixels, decode_mask, encode_mask, rasterise
 from titian.annotation.shapes import (
     Annotation,
     Box,
     Image,
-    LabelClass,
     LabelSet,
     Mask,
     Polygon,
     box_corners,
 )
-from titian.errors import InputError
 
 MOST_SEGMENTS = 65_535
 
@@ -57,34 +56,17 @@ def read(path: Path, media: Path | None = None) -> LabelSet:
         InputError: all that is wrong with them.
         EnvironmentFault: highdicom is missing.
     """
-    require_highdicom()
-    sources = read_sources(media)
-    complaints = Complaints(path.name)
-    documents: dict[str, Image] = {
-        name: sources.image_of(uid) for uid, (name, _) in sources.by_uid.items()
-    }
-    annotations: list[Annotation] = []
-    for file, name in files_of(path, ".dcm"):
-        try:
-            with guarded(name, "reading the segmentation"):
-                images, found = _segmentation(read_bytes(file, name=name), name, sources)
-        except InputError as error:
-            complaints.problems.extend(error.problems)
-            continue
-        documents |= images
-        annotations += found
-    complaints.raise_if_any()
-    labels = dict.fromkeys(annotation.label for annotation in annotations)
+    documents, annotations = read_objects(
+        path, media, _segmentation, doing="reading the segmentation"
+    )
     return LabelSet(
-        documents=tuple(documents.values()),
-        annotations=tuple(annotations),
-        classes=tuple(LabelClass(name=label) for label in labels),
+        documents=documents, annotations=annotations, classes=labels_of(annotations)
     )
 
 
 def _segmentation(
     data: bytes, file: str, sources: Sources
-) -> tuple[dict[str, Image], list[Annotation]]:
+) -> tuple[list[Image], list[Annotation]]:
     import io
 
     import highdicom.seg
@@ -104,12 +86,12 @@ def _segmentation(
     if "NumberOfFrames" not in seg or getattr(seg, "is_tiled", False):
         complaints.add("T-A116", "", "is tiled; single-frame images are read", "Leave it out.")
     complaints.raise_if_any()
-    documents: dict[str, Image] = {}
+    documents: list[Image] = []
     annotations: list[Annotation] = []
     annotator = str(seg.get("ContentCreatorName") or "")
     for _, _, uid in seg.get_source_image_uids():
         name = sources.name_of(str(uid))
-        documents[name] = Image(name=name, width=int(seg.Columns), height=int(seg.Rows))
+        documents.append(Image(name=name, width=int(seg.Columns), height=int(seg.Rows)))
         for number in seg.segment_numbers:
             pixels = _pixels(seg, str(uid), int(number))
             if not pixels.any():
@@ -229,10 +211,6 @@ def _object(
         )
         for number, annotation in enumerate(annotations, 1)
     ]
-    creator = annotator if fits(annotator) and not set(annotator) & set("^=") else None
-    tally.add(
-        "annotators", "they are names of persons here.", int(bool(annotator) and not creator)
-    )
     uid = new_uid(header.SOPInstanceUID, annotator, annotations)
     return hd.seg.Segmentation(
         source_images=[header],
@@ -247,7 +225,7 @@ def _object(
         manufacturer_model_name=MAKER,
         software_versions="1",
         device_serial_number="0",
-        content_creator_name=creator,
+        content_creator_name=person_of(annotator, tally) or None,
         omit_empty_frames=False,
     )
 

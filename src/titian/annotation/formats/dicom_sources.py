@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from titian.annotation.formats.complaints import Complaints, refusal, shorten
-from titian.annotation.formats.source import files_of
-from titian.annotation.shapes import Image
+from titian.annotation.formats.loss import Tally
+from titian.annotation.formats.source import files_of, read_bytes
+from titian.annotation.shapes import Annotation, Image, LabelClass
 from titian.errors import EnvironmentFault, InputError, Problem
 
 SCHEME = "99TITIAN"  # private schemes begin with 99 (PS3.16, 8.2)
@@ -57,6 +58,9 @@ class Sources:
             )
             return None
         return self.by_uid[uid][1]
+
+
+Reading = Callable[[bytes, str, Sources], tuple[list[Image], list[Annotation]]]
 
 
 def require_highdicom() -> None:
@@ -124,6 +128,55 @@ def read_sources(media: Path | None) -> Sources:
         for key in (name, file.name, uid):
             by_name.setdefault(key, uid)
     return Sources(by_uid=by_uid, by_name=by_name)
+
+
+def read_objects(
+    path: Path, media: Path | None, reading: Reading, *, doing: str
+) -> tuple[tuple[Image, ...], tuple[Annotation, ...]]:
+    """Read the DICOM objects of one file or of the files of a folder.
+
+    Args:
+        path: what holds the objects.
+        media: where the images are that they are about.
+        reading: content, file and sources -> the images of one object and what is on them.
+        doing: what is done, for an error's message.
+
+    Raises:
+        InputError: all that is wrong with them.
+        EnvironmentFault: highdicom is missing.
+    """
+    require_highdicom()
+    sources = read_sources(media)
+    complaints = Complaints(path.name)
+    documents = {name: sources.image_of(uid) for uid, (name, _) in sources.by_uid.items()}
+    annotations: list[Annotation] = []
+    for file, name in files_of(path, ".dcm"):
+        try:
+            with guarded(name, doing):
+                images, found = reading(read_bytes(file, name=name), name, sources)
+        except InputError as error:
+            complaints.problems.extend(error.problems)
+            continue
+        for image in images:
+            if image.width is not None or image.name not in documents:
+                documents[image.name] = image
+        annotations += found
+    complaints.raise_if_any()
+    return tuple(documents.values()), tuple(annotations)
+
+
+def labels_of(annotations: tuple[Annotation, ...]) -> tuple[LabelClass, ...]:
+    """Return the labels in order of appearance."""
+    names = dict.fromkeys(annotation.label for annotation in annotations)
+    return tuple(LabelClass(name=name) for name in names)
+
+
+def person_of(annotator: str, tally: Tally) -> str:
+    """Return an annotator as a DICOM person's name, or nothing and a loss."""
+    named = fits(annotator) and not set(annotator) & set("^=")
+    lost = bool(annotator) and not named
+    tally.add("annotators", "they are names of persons here.", int(lost))
+    return annotator if named else ""
 
 
 def new_uid(*parts: object) -> str:

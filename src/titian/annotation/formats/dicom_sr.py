@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter, defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,14 @@ from titian.annotation.formats.dicom_sources import (
     code_of,
     fits,
     guarded,
+    labels_of,
     new_uid,
+    person_of,
+    read_objects,
     read_sources,
     require_highdicom,
 )
 from titian.annotation.formats.loss import Loss, Tally
-from titian.annotation.formats.source import files_of, read_bytes
 from titian.annotation.shapes import (
     VISIBLE,
     Annotation,
@@ -40,7 +43,6 @@ from titian.annotation.shapes import (
     Image,
     Keypoint,
     Keypoints,
-    LabelClass,
     LabelSet,
     Polygon,
     Ring,
@@ -48,7 +50,6 @@ from titian.annotation.shapes import (
     box_corners,
     extent,
 )
-from titian.errors import InputError
 
 CONFIDENCE = ("confidence", SCHEME, "Confidence")
 UNREAD_KINDS = "measurement groups without a closed outline or point"
@@ -61,33 +62,21 @@ def read(path: Path, media: Path | None = None) -> LabelSet:
         InputError: all that is wrong with them.
         EnvironmentFault: highdicom is missing.
     """
-    require_highdicom()
-    sources = read_sources(media)
-    complaints = Complaints(path.name)
-    documents: dict[str, Image] = {
-        name: sources.image_of(uid) for uid, (name, _) in sources.by_uid.items()
-    }
-    annotations: list[Annotation] = []
     unread: Counter[str] = Counter()
-    for file, name in files_of(path, ".dcm"):
-        try:
-            with guarded(name, "reading the report"):
-                annotations += _report(read_bytes(file, name=name), sources, documents, unread)
-        except InputError as error:
-            complaints.problems.extend(error.problems)
-    complaints.raise_if_any()
-    labels = dict.fromkeys(annotation.label for annotation in annotations)
+    documents, annotations = read_objects(
+        path, media, partial(_report, unread=unread), doing="reading the report"
+    )
     return LabelSet(
-        documents=tuple(documents.values()),
-        annotations=tuple(annotations),
-        classes=tuple(LabelClass(name=label) for label in labels),
+        documents=documents,
+        annotations=annotations,
+        classes=labels_of(annotations),
         notes=tuple(f"{n} {what} were not read." for what, n in unread.items() if n),
     )
 
 
 def _report(
-    data: bytes, sources: Sources, documents: dict[str, Image], unread: Counter[str]
-) -> list[Annotation]:
+    data: bytes, _: str, sources: Sources, *, unread: Counter[str]
+) -> tuple[list[Image], list[Annotation]]:
     import io
 
     import highdicom as hd
@@ -111,9 +100,7 @@ def _report(
         for image in group.source_images:
             uid = str(image.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
             found.append(_annotation(group, Classification(), uid, annotator, sources))
-    for annotation in found:
-        documents.setdefault(annotation.document, Image(name=annotation.document))
-    return found
+    return [Image(name=annotation.document) for annotation in found], found
 
 
 def _shape(region: Any) -> Shape | None:  # noqa: ANN401 - highdicom's
@@ -217,16 +204,13 @@ def _document(
             uid=new_uid("device"), name=MAKER
         ),
     )
-    named = fits(annotator) and not set(annotator) & set("^=")
-    tally.add(
-        "annotators", "they are names of persons here.", int(bool(annotator) and not named)
-    )
+    name = person_of(annotator, tally)
     person = hd.sr.ObserverContext(
         observer_type=codes.DCM.Person,
         observer_identifying_attributes=hd.sr.PersonObserverIdentifyingAttributes(
-            name=annotator
+            name=name
         ),
-    ) if named else None  # fmt: skip
+    ) if name else None  # fmt: skip
     groups = [g for a in annotations for g in _groups(a, headers[a.document], tally)]
     report = hd.sr.MeasurementReport(
         observation_context=hd.sr.ObservationContext(
