@@ -5,7 +5,13 @@ here means.
 """
 
 from titian.validation.slices.bands import feature_of, feature_of_codes
+from titian.validation.slices.faults import slice_controls
 from titian.validation.slices.feature import Feature
+from titian.validation.slices.findings import (
+    slice_figures,
+    slice_findings,
+    slice_measurements,
+)
 from titian.validation.slices.report import (
     Member,
     Problematic,
@@ -28,4 +34,8 @@ __all__ = [
     "feature_of_codes",
     "find_slices",
     "least_cases",
+    "slice_controls",
+    "slice_figures",
+    "slice_findings",
+    "slice_measurements",
 ]

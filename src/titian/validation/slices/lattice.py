@@ -137,9 +137,9 @@ class Rows:
     def follow(self, feature: int, slot: Ints, stride: int) -> Rows:
         """Move the cases into the slots of one of their tables, without those in none."""
         moved = slot[self.slot * stride + self.code[feature]]
-        inside = np.flatnonzero(moved)
-        if 2 * len(inside) > len(moved):
+        if 2 * np.count_nonzero(moved) > len(moved):
             return Rows(code=self.code, slot=moved, weight=self.weight)
+        inside = np.flatnonzero(moved)
         return Rows(
             code=self.code[:, inside],
             slot=moved[inside],
@@ -194,7 +194,7 @@ def walk(
         start = Ledge(
             everyone=Rows(code=grid.code, slot=nobody, weight=error[None]), wrong=None
         )
-    _Walk(grid, visitor, level, least).grow((), np.zeros((1, 0), dtype=np.uint8), start)
+    _Walk(grid, visitor, level, least).begin(start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,18 +204,27 @@ class _Walk:
     level: int
     least: int
 
-    def grow(self, features: tuple[int, ...], parents: Codes, ledge: Ledge) -> None:
+    def begin(self, ledge: Ledge) -> None:
+        """Visit everything, from the slice of no condition on."""
+        parents = np.zeros((1, 0), dtype=np.uint8)
+        self._grow((), parents, self._wanted((), parents), ledge)
+
+    def _wanted(self, features: tuple[int, ...], parents: Codes) -> list[int]:
+        first = features[-1] + 1 if features else 0
+        return [
+            place
+            for place in range(first, len(self.grid.value))
+            if len(self.grid.value[place]) and self.visitor.wants((*features, place), parents)
+        ]
+
+    def _grow(
+        self, features: tuple[int, ...], parents: Codes, wanted: Sequence[int], ledge: Ledge
+    ) -> None:
         """Visit the children of the slices in slots; row i of `parents` has slot i.
 
         Slot 0 is the whole at the root, and below it holds no slice.
         """
-        kept, stride, slots = self.grid.value, self.grid.stride, len(parents)
-        first = features[-1] + 1 if features else 0
-        wanted = [
-            place
-            for place in range(first, len(kept))
-            if len(kept[place]) and self.visitor.wants((*features, place), parents)
-        ]
+        stride, slots = self.grid.stride, len(parents)
         at_once = max(TABLE_CELLS // (slots * stride), 1)
         for start in range(0, len(wanted), at_once):
             chosen = wanted[start : start + at_once]
@@ -255,8 +264,7 @@ class _Walk:
         slot = np.zeros(len(size), dtype=np.int64)
         slot[cell[grown]] = np.arange(1, int(grown.sum()) + 1)
         nobody = np.zeros((1, len(features)), dtype=np.uint8)
-        self.grow(
-            features,
-            np.concatenate([nobody, table.codes[grown]]),
-            ledge.follow(place, slot, stride),
-        )
+        inner = np.concatenate([nobody, table.codes[grown]])
+        wanted = self._wanted(features, inner)
+        if wanted:
+            self._grow(features, inner, wanted, ledge.follow(place, slot, stride))
