@@ -31,6 +31,7 @@ from titian.statistics import ranges
 from titian.statistics.discrimination import (
     PRIOR_SUBJECTS,
     modelled_variance,
+    steadied_sizes,
 )
 from titian.statistics.estimate import Floats
 from titian.statistics.proportions import SubjectSums, effective_sizes
@@ -361,7 +362,7 @@ def draw_areas(
 ) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]]:
     """Draw (value, effective n, degrees of freedom, truth, shown) of each group's AUC."""
     shape = (samples, world.groups)
-    value, size, df, true = (np.zeros(shape) for _ in range(4))
+    value, size, df, true, counts = (np.zeros(shape) for _ in range(5))
     shown = np.zeros(shape, dtype=np.bool_)
     for place, n in enumerate(sizes(world).tolist()):
         distance = world.base + world.gap * apart(world)[place]
@@ -373,6 +374,12 @@ def draw_areas(
         zeros = rng.multinomial(n - positives, of_negative).astype(np.float64)
         value[:, place], size[:, place], df[:, place] = area_sizes(ones, zeros)
         shown[:, place] = np.minimum(positives, n - positives) >= LEAST
+        counts[:, place] = positives
+    size = np.where(
+        shown,
+        steadied_sizes(value, size, *np.stack([counts, sizes(world) - counts]), shown),
+        size,
+    )
     return value, size, df, true, shown
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import expit
@@ -29,8 +30,13 @@ from titian.statistics.proportions import quantile, wilson
 
 DELONG = "DeLong, Wilson form"
 DELONG_BY_SUBJECT = "Obuchowski's DeLong by subject, Wilson form"
+Numbers = TypeVar("Numbers", float, Floats)
+
 PRIOR_SUBJECTS = 6
 """Weight, in subjects of the smaller class, of the modelled variance beside DeLong's."""
+
+PRIOR_SHARED = 40
+"""Weight, in subjects of the smaller class, of what all groups together say of a variance."""
 
 PRIOR_POSITIVES = 6
 """Weight, in subjects with positives, of the binomial variance beside the jackknife's."""
@@ -114,7 +120,37 @@ def auc_size(score: Floats, positive: Bools, groups: Clustering) -> Sized:
     return Sized(value=value, size=max(size, 1.0), df=df)
 
 
-def modelled_variance(value: float, positives: float, negatives: float) -> float:
+def steadied_sizes(
+    value: Floats, size: Floats, positives: Floats, negatives: Floats, shown: Bools
+) -> Floats:
+    """Return effective n of several groups' areas, each steadied by all of them.
+
+    A group's own variance is unsure, and smallest where the sample flatters the model; the
+    most extreme of many groups is then found too often. How far the variances lie from the
+    exponential model's is much the same in all groups, so that ratio, taken over all of
+    them, stands beside each group's own with the weight of `PRIOR_SHARED` subjects.
+
+    Args:
+        value: shape (..., groups), the areas.
+        size: shape (..., groups), from `auc_size`.
+        positives: shape (..., groups), subjects or cases.
+        negatives: shape (..., groups).
+        shown: shape (..., groups), the groups that count.
+    """
+    near = np.clip(value, 0.0, 1.0 - 0.5 / np.maximum(positives * negatives, 1.0))
+    near = np.where(shown, near, 0.5)
+    spread = near * (1 - near)
+    modelled = modelled_variance(near, np.maximum(positives, 1), np.maximum(negatives, 1))
+    own = np.where(shown, spread / np.where(shown, size, 1.0), 0.0)
+    scarce = np.where(shown, np.minimum(positives, negatives), 0.0)
+    total = (scarce * np.where(shown, modelled, 0.0)).sum(axis=-1, keepdims=True)
+    ratio = (scarce * own).sum(axis=-1, keepdims=True) / np.where(total > 0, total, 1.0)
+    weight = PRIOR_SHARED / (PRIOR_SHARED + scarce)
+    found = (1 - weight) * own + weight * ratio * modelled
+    return np.where(shown, spread / np.where(found > 0, found, 1.0), size)
+
+
+def modelled_variance(value: Numbers, positives: Numbers, negatives: Numbers) -> Numbers:
     """Return the AUC's variance under exponential scores, from the area and counts alone.
 
     Hanley and McNeil (Radiology 143, 1982) with both class sizes at their mean, as Newcombe

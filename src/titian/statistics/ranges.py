@@ -322,6 +322,7 @@ def configuration(groups: Groups, wide: Floats, near: float) -> Floats:
     weight = np.where(groups.shown, groups.error**-2.0, 0.0)
     top = np.where(groups.shown, groups.value, -np.inf).max(axis=-1)
     bottom = np.where(groups.shown, groups.value, np.inf).min(axis=-1)
+    top, bottom = (np.where(np.isfinite(item), item, 0.0) for item in (top, bottom))
     low, high = np.minimum(bottom, top - wide), np.maximum(bottom, top - wide)
     for _ in range(12):
         middle = (low + high) / 2

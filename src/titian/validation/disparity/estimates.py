@@ -17,7 +17,12 @@ from scipy.special import ndtri
 from titian import statistics
 from titian.statistics import ranges
 from titian.statistics.clusters import clustering, degrees_of_freedom, variance
-from titian.statistics.discrimination import DELONG, DELONG_BY_SUBJECT, auc_size
+from titian.statistics.discrimination import (
+    DELONG,
+    DELONG_BY_SUBJECT,
+    auc_size,
+    steadied_sizes,
+)
 from titian.statistics.estimate import Estimate, Floats, Ints
 from titian.statistics.proportions import WILSON, WILSON_BY_SUBJECT
 from titian.validation.disparity.cells import Partition
@@ -238,8 +243,13 @@ def _areas(cells: list[_Cell], alpha: float, least: int) -> Measured:
     counted = [_scarcer(cell) for cell in cells]
     subjects = np.array([item[1] for item in counted], dtype=np.int64)
     single = cells[0].subject is None
-    groups = ranges.proportions(value, size, df, subjects >= least)
-    low, high = _limits(groups, alpha)
+    shown = subjects >= max(least, 1)
+    low, high = _limits(ranges.proportions(value, size, df, shown), alpha)
+    of_class = np.array(
+        [[cell.subjects(noun)[1] for cell in cells] for noun in ("positives", "negatives")],
+        dtype=np.float64,
+    )
+    size = steadied_sizes(value, size, *of_class, shown)
     return _blanked(
         Measured(
             name="auc",
@@ -253,7 +263,7 @@ def _areas(cells: list[_Cell], alpha: float, least: int) -> Measured:
             reason=tuple(
                 _reason(cases, own, least, noun, single) for cases, own, noun in counted
             ),
-            groups=groups,
+            groups=ranges.proportions(value, size, df, shown),
         )
     )
 
