@@ -3,35 +3,42 @@
 After each label of a task the crowd's consensus is taken again (`auto`). A task is accepted
 when its posterior reaches the stated confidence C. It also stops when all the labels that it
 may still get can be expected to add hardly anything to its accuracy (a quarter of 1 - C):
-then more of the same crowd does not help, and the task escalates. Which tasks get more labels
-depends only on labels already seen, so likelihood-based estimates stay valid (ignorable design;
-Rubin, Biometrika 63, 1976). A task that was accepted is opened again when later labels of other
-tasks make its workers less trusted.
+then more of the same crowd does not help, and the task escalates. Whoever would tell most of
+the task's class is asked next. Which tasks get more labels, and from whom, depends only on
+labels already seen, so likelihood-based estimates stay valid (ignorable design; Rubin,
+Biometrika 63, 1976). A task that was accepted is opened again when later labels of other tasks
+make its workers less trusted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
-from titian.annotation.consensus.auto import Blend, blend
-from titian.annotation.consensus.result import Consensus, conclude, decide
-from titian.annotation.consensus.votes import Floats, Ints, Votes, gather
+from titian.annotation import prospects
+from titian.annotation.consensus.auto import blend
+from titian.annotation.consensus.result import Consensus, conclude, confusions_of, decide
+from titian.annotation.consensus.votes import Floats, Ints, Votes, gather, tally
+from titian.annotation.prospects import (
+    evidence_of,
+    expected_gain,
+    information_for,
+    usual_evidence,
+)
 from titian.errors import InputError, Problem
 from titian.statistics.estimate import Estimate, intervals_of
 from titian.statistics.proportions import proportion, quantile
 
-CONFIDENCE = 0.98  # the one confidence of the published benchmarks
-LEAST_VOTES = 2  # agreement, and with it any worker's accuracy, needs two votes of a task
-# Fixed on simulated crowds; docs/decisions/0007-auto-consensus.md says how.
+# Fixed on simulated crowds; docs/decisions/0008-adaptive-redundancy.md says how.
+CONFIDENCE = 0.99  # the one confidence of the published benchmarks
+LEAST_VOTES = 3  # with two, a disagreement does not say who was wrong
 GAIN_SHARE = 0.25  # of 1 - confidence: expected gain at which asking more is given up
 LEAST_TO_GIVE_UP = 5  # votes of a task before that; a crowd seen twice is not yet known
-TINY = 1e-12
-VOTES_ENOUGH = 1e6  # stands for votes without end
 STUDENT = "Student over tasks"
 WORKERS_TRIED = 50  # the most informative workers among whom the next one is looked for
 
@@ -118,8 +125,9 @@ def decide_next(
     left = np.full(votes.tasks, np.inf)
     if policy.most_votes is not None:
         left = np.maximum(policy.most_votes - cast, 0.0)
-    sure = found.fit.posterior.max(axis=1) >= policy.confidence
-    idle = _given_up(found, cast, left, policy)
+    posterior = found.fit.posterior
+    sure = _sure(posterior, policy)
+    idle = _given_up(posterior, usual_evidence(found, left), cast, policy)
     started = (cast >= policy.least_votes) | (left <= 0)
     action = np.full(votes.tasks, Action.ASK, dtype=np.int64)
     action[started & idle] = Action.ESCALATE
@@ -131,46 +139,12 @@ def decide_next(
     )
 
 
-def expected_gain(found: Blend, left: Floats) -> Floats:
-    """Return how much accuracy the votes still to come are expected to add, shape (tasks,).
-
-    Between a task's two most probable classes, with log-odds L = log p / (1 - p), the votes
-    to come bring log-odds that are normal with mean m under the first class, -m under the
-    second, and variance 2 m (the only normal law under which a posterior stays calibrated).
-    The gain is the expected rise of the larger posterior; it is at most 1 - p.
-
-    Args:
-        found: the consensus so far.
-        left: shape (tasks,), how many votes each task may still get; may be infinite.
-    """
-    posterior = found.fit.posterior
-    rows = np.arange(len(posterior))
-    pair = np.argpartition(-posterior, 1, axis=1)[:, :2]
-    first = np.where(
-        posterior[rows, pair[:, 0]] >= posterior[rows, pair[:, 1]], pair[:, 0], pair[:, 1]
-    )
-    second = pair.sum(axis=1) - first
-    top, next_ = posterior[rows, first], np.maximum(posterior[rows, second], TINY)
-    odds = np.log(np.maximum(top, TINY)) - np.log(next_)
-    step = (found.evidence[first, second] + found.evidence[second, first]) / 2.0
-    coming = np.minimum(left, VOTES_ENOUGH) * np.maximum(step, TINY)
-    spread = np.sqrt(2.0 * coming + TINY)
-    gain: Floats = next_ * ndtr((coming - odds) / spread) - top * ndtr(
-        (-coming - odds) / spread
-    )
-    return np.where(left > 0, np.maximum(gain, 0.0), 0.0)
-
-
 def information(consensus: Consensus) -> Floats:
     """Return what a vote of each worker tells of the class, in nats, shape (workers,).
 
     The mutual information of label and class, under the class shares and the worker's table.
     """
-    joint = consensus.prior[:, None] * consensus.confusions
-    given = joint.sum(axis=1, keepdims=True)
-    ratio = consensus.confusions / np.maximum(given, 1e-300)
-    told: Floats = (joint * np.log(np.maximum(ratio, 1e-300))).sum(axis=(1, 2))
-    return told
+    return prospects.information(consensus.prior[None, :], consensus.confusions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,12 +197,14 @@ def replay(
     rng: np.random.Generator,
     orders: int = 5,
     alpha: float = 0.05,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Replay:
     """Replay stored labels as if they were asked for one at a time.
 
-    Each round gives every open task its next stored label, in a random order per task, and
-    then decides again. Nothing escalates: a task whose stored labels are used up keeps what
-    it has. Gold is read for the accuracy alone.
+    Every task first gets its least votes, in a random order. Each round then gives every open
+    task one of its stored labels that was not asked for, that of the worker who would tell
+    most of the task's class by what is known so far, and decides again. Nothing escalates: a
+    task whose stored labels are used up keeps what it has. Gold is read for the accuracy alone.
 
     Args:
         votes: all stored votes.
@@ -237,6 +213,7 @@ def replay(
         rng: draws the orders.
         orders: number of random orders.
         alpha: one minus the coverage of the intervals.
+        progress: told rounds done and about how many there will be, of all orders.
 
     Raises:
         InputError: T-A032 no task has gold or the shapes differ, T-A033 orders below 1.
@@ -245,8 +222,12 @@ def replay(
     known = np.flatnonzero(gold >= 0)
     fixed = (decide(blend(votes).fit.posterior, votes.per_label()) == gold)[known]
     found, right = [], []
-    for _ in range(orders):
-        asked, label = replay_once(votes, policy, rng=rng)
+    for place in range(orders):
+
+        def tell(done: int, rounds: int, place: int = place) -> None:
+            progress(place * rounds + done, orders * rounds)
+
+        asked, label = replay_once(votes, policy, rng=rng, progress=tell)
         now = (label == gold)[known]
         right.append(now)
         found.append(
@@ -270,8 +251,21 @@ def replay(
     )
 
 
-def replay_once(votes: Votes, policy: Policy, *, rng: np.random.Generator) -> tuple[int, Ints]:
-    """Return how many labels one order asks for, and the labels of the tasks at its end."""
+def replay_once(
+    votes: Votes,
+    policy: Policy,
+    *,
+    rng: np.random.Generator,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> tuple[int, Ints]:
+    """Return how many labels one order asks for, and the labels of the tasks at its end.
+
+    Args:
+        votes: all stored votes.
+        policy: when a task has enough.
+        rng: draws the order.
+        progress: told rounds done and about how many there will be.
+    """
     times = votes.count.astype(np.int64)
     task = np.repeat(votes.task, times).astype(np.int64)
     worker = np.repeat(votes.worker, times)
@@ -280,31 +274,51 @@ def replay_once(votes: Votes, policy: Policy, *, rng: np.random.Generator) -> tu
     task, worker, label = task[shuffled], worker[shuffled], label[shuffled]
     stored = np.bincount(task, minlength=votes.tasks)
     place = np.arange(len(task)) - np.repeat(np.cumsum(stored) - stored, stored)
-    asked = np.minimum(stored, policy.least_votes)
+    asked = place < policy.least_votes
+    rounds = max(int(stored.max()) - policy.least_votes, 0) + 2
+    done = 0
     while True:
-        now = place < asked[task]
         seen = gather(
-            task[now],
-            worker[now],
-            label[now],
+            task[asked],
+            worker[asked],
+            label[asked],
             tasks=votes.tasks,
             workers=votes.workers,
             classes=votes.classes,
         )
         found = blend(seen)
         posterior = found.fit.posterior
-        idle = _given_up(found, asked, (stored - asked).astype(np.float64), policy)
-        open_ = (posterior.max(axis=1) < policy.confidence) & ~idle & (asked < stored)
-        if not open_.any():
+        done += 1
+        confusions, _ = confusions_of(seen, posterior)
+        rest = np.flatnonzero(~asked)
+        brought = evidence_of(found, confusions, seen.per_worker(), task[rest], worker[rest])
+        coming = tally(task[rest], brought, votes.tasks)
+        cast = np.bincount(task[asked], minlength=votes.tasks)
+        open_ = ~(_sure(posterior, policy) | _given_up(posterior, coming, cast, policy))
+        rest = rest[open_[task[rest]]]
+        if not len(rest):
+            progress(rounds, rounds)
             return int(asked.sum()), decide(posterior, seen.per_label())
-        asked = asked + open_
+        # A task that is opened again makes more rounds; their number is not known before.
+        progress(min(done, rounds - 1), rounds)
+        told = information_for(posterior, confusions, task[rest], worker[rest])
+        best = np.lexsort((-told, task[rest]))
+        of_task = task[rest[best]]
+        foremost = np.ones(len(best), dtype=bool)
+        foremost[1:] = of_task[1:] != of_task[:-1]
+        asked[rest[best[foremost]]] = True
+
+
+def _sure(posterior: Floats, policy: Policy) -> NDArray[np.bool_]:
+    sure: NDArray[np.bool_] = posterior.max(axis=1) >= policy.confidence
+    return sure
 
 
 def _given_up(
-    found: Blend, cast: Floats | Ints, left: Floats, policy: Policy
+    posterior: Floats, coming: Floats, cast: NDArray[Any], policy: Policy
 ) -> NDArray[np.bool_]:
-    gain = expected_gain(found, left)
-    known = (cast >= LEAST_TO_GIVE_UP) | (left <= 0)
+    gain = expected_gain(posterior, coming)
+    known = (cast >= LEAST_TO_GIVE_UP) | (coming <= 0)
     idle: NDArray[np.bool_] = known & (gain <= GAIN_SHARE * (1.0 - policy.confidence))
     return idle
 
@@ -315,20 +329,25 @@ def _whom(
     asking: NDArray[np.bool_],
     available: NDArray[np.bool_] | None,
 ) -> Ints:
-    """Return, for each task that asks, the most informative worker who has not voted on it."""
+    """Return, for each task that asks, who would tell most of its class and has not voted."""
     told = information(consensus)
     if available is not None:
         told = np.where(available, told, -np.inf)
     ranked = np.argsort(-told, kind="stable")
     ranked = ranked[np.isfinite(told[ranked])][:WORKERS_TRIED]
     found = np.full(votes.tasks, -1, dtype=np.int64)
+    most = np.full(votes.tasks, -np.inf)
     task, worker = votes.task, votes.worker
+    tasks = np.flatnonzero(asking)
     for candidate in ranked:
-        need = asking & (found < 0)
-        if not need.any():
-            break
-        need[task[worker == candidate]] = False
-        found[need] = candidate
+        here = information_for(
+            consensus.posterior, consensus.confusions, tasks, np.full(len(tasks), candidate)
+        )
+        would = np.full(votes.tasks, -np.inf)
+        would[tasks] = here
+        would[task[worker == candidate]] = -np.inf
+        better = would > most
+        found[better], most[better] = candidate, would[better]
     return found
 
 

@@ -33,9 +33,10 @@ def replay(
 ) -> None:
     """Ask stored labels again one at a time, and count what could be left out.
 
-    After each label the policy accepts the task or asks for the next one. Saved is
-    1 - asked / stored over all tasks; accuracy is over gold tasks; fixed is auto on all
-    stored labels. Nothing escalates here, and the policy never reads gold.
+    Each task first gets its least labels in a random order; then the policy accepts it or
+    asks, of those who labelled it, whoever would tell most. Saved is 1 - asked / stored over
+    all tasks; accuracy is over gold tasks; fixed is auto on all stored labels. Nothing
+    escalates here, and the policy never reads gold.
 
     \b
     Example:
@@ -53,9 +54,11 @@ def replay(
         with step(reporter, "read", 1, 2):
             crowd = read_crowd(labels)
             known = read_gold(gold, crowd)
-        with step(reporter, "replay", 2, 2):
+        with step(reporter, "replay", 2, 2) as tell:
             rng = np.random.default_rng(seed)
-            found = ask_again(crowd.votes(), known.code, policy, rng=rng, orders=orders)
+            found = ask_again(
+                crowd.votes(), known.code, policy, rng=rng, orders=orders, progress=tell
+            )
     document = replay_document(found) | {
         "seed": seed,
         "tasks": len(crowd.task.names),
