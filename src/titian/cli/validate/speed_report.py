@@ -159,9 +159,11 @@ def _lines(found: Speed, swept: Sequence[Setting], compared: Comparison | None) 
     )
     if over.delay_p99_us is not None:
         lines.append(
-            f"  own delay       {over.delay_p50_us:.0f} us, p99 {over.delay_p99_us:.0f} us, "
-            f"longest {over.delay_max_us:.0f} us in this run"
+            f"  own delay       p50 {over.delay_p50_us:.0f} us, p99 {over.delay_p99_us:.0f} "
+            f"us, longest {over.delay_max_us:.0f} us in this run"
         )
+    if over.starved_share is not None:
+        lines.append(f"  waiting         {over.starved_share:.1%} of the run for a processor")
     lines += ["", *_resource_lines(found)]
     if found.work is not None:
         lines += _work_lines(found.work)

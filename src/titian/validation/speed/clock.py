@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from time import perf_counter_ns, sleep
 
 SPIN_NS = 20_000
@@ -19,6 +20,7 @@ SPIN_NS = 20_000
 SWITCH_S = 0.0005
 """How long a thread that computes in Python may keep the others waiting during a run."""
 
+_SCHEDSTAT = Path("/proc/thread-self/schedstat")
 _SET_TIMERSLACK, _GET_TIMERSLACK = 29, 30
 _FINEST_NS = 1
 
@@ -56,3 +58,20 @@ def fine_timers() -> Iterator[None]:
         sys.setswitchinterval(interval_s)
         if control is not None and before > 0:
             control(_SET_TIMERSLACK, ctypes.c_ulong(before), 0, 0, 0)
+
+
+def waited_s() -> float | None:
+    """Return how long this thread was ready to run and got no processor, since its start.
+
+    None where the system does not tell (Linux: ``schedstat``).
+    """
+    try:
+        return int(_SCHEDSTAT.read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def since(before_s: float | None) -> float | None:
+    """Return how much of `waited_s` was added; None where the system does not tell."""
+    now = waited_s()
+    return None if before_s is None or now is None else now - before_s

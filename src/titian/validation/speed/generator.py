@@ -21,7 +21,7 @@ from typing import TypeAlias
 import numpy as np
 
 from titian.statistics.estimate import Bools, Ints
-from titian.validation.speed.clock import fine_timers, wait_until
+from titian.validation.speed.clock import fine_timers, since, wait_until, waited_s
 from titian.validation.speed.scenario import MOST_QUERIES, Load, Scenario
 from titian.validation.speed.schedule import arrivals
 from titian.validation.speed.trace import Failure, Trace
@@ -95,7 +95,7 @@ def _closed_loop(system: System, load: Load, progress: Progress) -> Trace:
     cut, in_a_row, samples = "", 0, load.samples_per_query
     length = int(load.min_duration_s * 1e9)
     longest = int(load.max_duration_s * 1e9)
-    cpu = process_time()
+    cpu, waited = process_time(), waited_s()
     start = perf_counter_ns()
     heard, count, now = start, 0, start
     while True:
@@ -126,7 +126,7 @@ def _closed_loop(system: System, load: Load, progress: Progress) -> Trace:
             answered.append(1)
             in_a_row = 0
         count += 1
-    cpu = process_time() - cpu
+    cpu, waited = process_time() - cpu, since(waited)
     issued = _instants(begin)
     return Trace(
         load=load,
@@ -137,6 +137,7 @@ def _closed_loop(system: System, load: Load, progress: Progress) -> Trace:
         samples=np.full(len(issued), samples, dtype=np.int64),
         wall_s=(end[-1] if end else 0) / 1e9,
         cpu_s=cpu,
+        waited_s=waited,
         cut=cut,
         failures=_ranked(failed),
     )
@@ -200,7 +201,7 @@ def _open_loop(system: System, load: Load, workers: int, progress: Progress) -> 
     pool = _start(work, workers)
     put, answer = queue.put, board.answer
     cut, longest = "", int(load.max_duration_s * 1e9)
-    cpu = process_time()
+    cpu, waited = process_time(), waited_s()
     start = heard = perf_counter_ns()
     sent = 0
     while sent < n:
@@ -229,7 +230,7 @@ def _open_loop(system: System, load: Load, workers: int, progress: Progress) -> 
     stop.set()
     for _ in pool:
         put(-1)
-    cpu = process_time() - cpu
+    cpu, waited = process_time() - cpu, since(waited)
     answered, done = board.close(sent, start)
     return Trace(
         load=load,
@@ -240,6 +241,7 @@ def _open_loop(system: System, load: Load, workers: int, progress: Progress) -> 
         samples=np.ones(sent, dtype=np.int64),
         wall_s=float(done[answered].max(initial=0)) / 1e9,
         cpu_s=cpu,
+        waited_s=waited,
         cut=cut,
         failures=_ranked(board.failed, missing=int((~answered).sum())),
     )
@@ -293,7 +295,7 @@ def _offline(
             if board.in_a_row >= FAILURES_IN_A_ROW:
                 stop.set()
 
-    cpu = process_time()
+    cpu, waited = process_time(), waited_s()
     start = perf_counter_ns()
     pool = _start(work, workers)
     end = start + int(load.max_duration_s * 1e9)
@@ -308,7 +310,7 @@ def _offline(
     elif any(thread.is_alive() for thread in pool):
         cut = f"the run was cut off after {load.max_duration_s:g} s"
     stop.set()
-    cpu = process_time() - cpu
+    cpu, waited = process_time() - cpu, since(waited)
     answered, done = board.close(parts, start)
     begin = np.zeros(parts, dtype=np.int64)
     return Trace(
@@ -320,6 +322,7 @@ def _offline(
         samples=sizes,
         wall_s=float(done[answered].max(initial=0)) / 1e9,
         cpu_s=cpu,
+        waited_s=waited,
         cut=cut,
         failures=_ranked(board.failed, missing=int((~answered).sum())),
     )

@@ -92,12 +92,13 @@ _NONE = frozenset(
     _each(
         0, "Cast CastLike Concat Constant ConstantOfShape DepthToSpace Dropout Expand EyeLike"
     )
-    | _each(0, "Flatten Gather GatherElements GatherND Identity NonZero OneHot Pad Range")
-    | _each(0, "Reshape ReverseSequence Scatter ScatterElements ScatterND Shape Size Slice")
-    | _each(0, "SpaceToDepth Split Squeeze Tile Transpose Trilu Unsqueeze")
+    | _each(0, "Flatten Identity NonZero OneHot Pad Range Reshape ReverseSequence Shape Size")
+    | _each(0, "Slice SpaceToDepth Split Squeeze Tile Transpose Trilu Unsqueeze")
     | _each(0, "ArrayFeatureExtractor FeatureVectorizer LabelEncoder ZipMap")
 )
-"""Operators that only move, choose or name numbers."""
+"""Operators that only move, choose or name numbers; so do those of `_MOVING`."""
+
+_MOVING = ("Gather", "Scatter")
 
 
 def count_work(
@@ -260,7 +261,7 @@ def _operations(node: Any, known: Mapping[str, Shape]) -> tuple[int | None, str]
     operator = node.op_type
     if node.domain not in ("", "ai.onnx", "ai.onnx.ml"):
         return None, "the operator is not counted"
-    if operator in _NONE:
+    if operator in _NONE or operator.startswith(_MOVING):
         return 0, ""
     count = _COUNTED.get(operator)
     if operator in _PER_OUTPUT:

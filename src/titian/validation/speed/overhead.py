@@ -28,6 +28,8 @@ class Overhead:
             from an answer to the next query (closed loops); None in the offline scenario.
         delay_p99_us: the same at the 99th percentile.
         delay_max_us: the longest.
+        starved_share: share of the run in which the generator was ready and others had the
+            processors; None where the system does not tell.
         empty_p50_us: latency of a system that does nothing, in the same scenario.
         empty_p99_us: the same at the 99th percentile.
         empty_cpu_us: processor time a query of that system: the generator's own.
@@ -36,6 +38,7 @@ class Overhead:
     delay_p50_us: float | None
     delay_p99_us: float | None
     delay_max_us: float | None
+    starved_share: float | None
     empty_p50_us: float
     empty_p99_us: float
     empty_cpu_us: float
@@ -55,6 +58,9 @@ def measure_overhead(trace: Trace, *, workers: int) -> Overhead:
         delay_p50_us=_at(delay, 0.50),
         delay_p99_us=_at(delay, 0.99),
         delay_max_us=_at(delay, 1.0),
+        starved_share=None
+        if trace.waited_s is None or not trace.wall_s
+        else min(trace.waited_s / trace.wall_s, 1.0),
         empty_p50_us=_at(latency, 0.50) or 0.0,
         empty_p99_us=_at(latency, 0.99) or 0.0,
         empty_cpu_us=empty.cpu_s * 1e6 / max(len(empty), 1),

@@ -36,6 +36,8 @@ class Trace:
         samples: shape (n,), samples of each query.
         wall_s: from the start to the last answer.
         cpu_s: processor time of this process in the meantime, the generator's included.
+        waited_s: how long the generator's thread was ready and got no processor; None where
+            the system does not tell.
         cut: why the run ended before its time; empty when it did not.
         failures: what went wrong, most frequent first.
     """
@@ -48,6 +50,7 @@ class Trace:
     samples: Ints
     wall_s: float
     cpu_s: float
+    waited_s: float | None = None
     cut: str = ""
     failures: tuple[Failure, ...] = ()
 

@@ -106,6 +106,8 @@ def test_own_delay_is_measured_against_the_schedule():
     delay = overhead.own_delay_us(found.trace)
     assert (delay >= 0).all()
     assert found.overhead.delay_max_us == pytest.approx(delay.max())
+    starved = found.overhead.starved_share
+    assert starved is None or 0 <= starved <= 1
 
 
 def test_the_machine_is_described_without_its_name():
