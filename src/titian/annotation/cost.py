@@ -438,7 +438,7 @@ def _hour_problems(pay: Pay, plan: Plan) -> list[Problem]:
             code="T-A233",
             message=f"site {pay.site!r} pays by the hour, and neither it nor the plan says "
             "how many seconds a label takes.",
-            remedy="Give seconds_per_label, measured in a pilot.",
+            remedy="Give them (seconds_per_label, --seconds), measured in a pilot.",
         )
     ]
 

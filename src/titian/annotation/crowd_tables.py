@@ -54,6 +54,13 @@ def open_table(path: Path) -> pa.Table:
             "Correct the path.",
         ) from error
     parquet = path.suffix.lower() in (".parquet", ".pq") or head[:4] == b"PAR1"
+    if not parquet and head[:64].lstrip()[:1] in (b"{", b"[", b"<"):
+        raise refused(
+            "T-A412",
+            f"{path.name} is JSON or XML; labels, gold and probabilities are tables.",
+            "Export it as CSV or Parquet. Boxes, spans and segments go by titian annotation "
+            "consensus --from FORMAT, and by convert.",
+        )
     if not size or head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         parse_table(head, name=path.name)  # raises, saying which
     try:

@@ -171,8 +171,8 @@ def reckon(
 
     taken = accepted[task]
     whole = at("", np.ones(n, dtype=np.bool_))
-    if whole.unknown and terms.pay:
-        notes += (f"The cost of {whole.unknown} of {n} labels is unknown.",)
+    if terms.pay:
+        notes += _unknown_notes(np.isnan(amount), where, pay)
     own: tuple[Spending, ...] = ()
     if site is not None:
         places = np.unique(where).tolist()
@@ -218,6 +218,24 @@ def _elsewhere(
         today=terms.on,
         exchange=terms.exchange,
     )
+
+
+def _unknown_notes(unknown: Bools, where: Ints, pay: tuple[Pay, ...]) -> tuple[str, ...]:
+    """Say why the cost of some labels is unknown: no pay, or hours without seconds."""
+    unpaid = unknown & (where < 0) & all(one.site for one in pay)
+    untimed = unknown & ~unpaid
+    found = []
+    if unpaid.any():
+        found.append(
+            f"{int(unpaid.sum())} of {len(unknown)} labels name no site, and no pay is given "
+            "for them: what they cost is unknown."
+        )
+    if untimed.any():
+        found.append(
+            f"{int(untimed.sum())} of {len(unknown)} labels are paid by the hour and tell no "
+            "seconds, nor does any other there: what they cost is unknown."
+        )
+    return tuple(found)
 
 
 def _with_usual_seconds(

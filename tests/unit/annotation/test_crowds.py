@@ -223,3 +223,13 @@ def test_gold_says_which_skill_and_language_it_tests(tmp_path):
     assert [gold.skills[code] for code in gold.skill] == [("", "en"), ("bone", "ms")]
     plain = read_gold(written(tmp_path, 'task,label\n"t,2",dog\n', "plain.csv"), crowd)
     assert (plain.skills, plain.skill.tolist()) == ((("", ""),), [-1, 0])
+
+
+@pytest.mark.parametrize("text", ['{"images": []}', " [1, 2]", "<annotation/>"])
+def test_json_and_xml_are_no_tables_of_labels(tmp_path, text):
+    path = written(tmp_path, text, "coco.json")
+    assert message(read_crowd, path) == (
+        "T-A412: coco.json is JSON or XML; labels, gold and probabilities are tables. Export "
+        "it as CSV or Parquet. Boxes, spans and segments go by titian annotation consensus "
+        "--from FORMAT, and by convert."
+    )

@@ -81,7 +81,14 @@ def test_labels_that_nobody_prices_are_unknown_and_counted():
     assert [place.site for place in found.by_site] == ["", "Boston"]
     assert found.by_site[0].cost is None
     assert found.by_site[1].cost == pytest.approx(1.0)
-    assert "The cost of 3 of 7 labels is unknown." in found.notes
+    assert (
+        "3 of 7 labels name no site, and no pay is given for them: what they cost is unknown."
+    ) in found.notes
+    hours = Terms(currency="USD", pay=(Pay(per_hour=9.0),))
+    assert reckon(TASK, ACCEPTED, terms=hours).notes == (
+        "7 of 7 labels are paid by the hour and tell no seconds, nor does any other there: "
+        "what they cost is unknown.",
+    )
 
 
 def test_a_sites_own_costs_stand_without_a_pay_for_it():

@@ -29,6 +29,7 @@ from titian.annotation.formats.dicom_sources import (
     read_objects,
     read_sources,
     require_highdicom,
+    require_kind,
 )
 from titian.annotation.formats.loss import Loss, Tally
 from titian.annotation.masks import Pixels, decode_mask, encode_mask, rasterise
@@ -43,6 +44,7 @@ from titian.annotation.shapes import (
 )
 
 MOST_SEGMENTS = 65_535
+KINDS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # PS3.4, B.5
 
 
 def read(path: Path, media: Path | None = None) -> LabelSet:
@@ -67,13 +69,10 @@ def read(path: Path, media: Path | None = None) -> LabelSet:
 def _segmentation(
     data: bytes, file: str, sources: Sources
 ) -> tuple[list[Image], list[Annotation]]:
-    import io
-
     import highdicom.seg
-    import pydicom
 
     complaints = Complaints(file)
-    dataset = pydicom.dcmread(io.BytesIO(data))
+    dataset = require_kind(data, file, KINDS, "segmentation")
     if int(dataset.Rows) * int(dataset.Columns) > MOST_PIXELS:
         complaints.add("T-A101", "", f"has frames of over {MOST_PIXELS:,} pixels", "Divide it.")
     complaints.raise_if_any()

@@ -165,6 +165,24 @@ def read_objects(
     return tuple(documents.values()), tuple(annotations)
 
 
+def require_kind(data: bytes, file: str, kinds: tuple[str, ...], noun: str) -> Any:  # noqa: ANN401 - pydicom's
+    """Return the dataset of a file whose SOP Class UID begins with one of `kinds`.
+
+    Raises:
+        InputError: it is of another kind, which the message names.
+    """
+    import io
+
+    import pydicom
+
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    uid = dataset.get("SOPClassUID", "")
+    if not str(uid).startswith(kinds):
+        name = getattr(uid, "name", "") or "a file without a SOP class"
+        raise refusal("T-A116", file, f"is {name}, and no {noun}", "Leave it out.")
+    return dataset
+
+
 def labels_of(annotations: tuple[Annotation, ...]) -> tuple[LabelClass, ...]:
     """Return the labels in order of appearance."""
     names = dict.fromkeys(annotation.label for annotation in annotations)

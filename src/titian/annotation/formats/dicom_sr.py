@@ -33,6 +33,7 @@ from titian.annotation.formats.dicom_sources import (
     read_objects,
     read_sources,
     require_highdicom,
+    require_kind,
 )
 from titian.annotation.formats.loss import Loss, Tally
 from titian.annotation.shapes import (
@@ -52,6 +53,7 @@ from titian.annotation.shapes import (
 )
 
 CONFIDENCE = ("confidence", SCHEME, "Confidence")
+KINDS = ("1.2.840.10008.5.1.4.1.1.88.",)  # PS3.4, B.5
 UNREAD_KINDS = "measurement groups without a closed outline or point"
 
 
@@ -75,13 +77,14 @@ def read(path: Path, media: Path | None = None) -> LabelSet:
 
 
 def _report(
-    data: bytes, _: str, sources: Sources, *, unread: Counter[str]
+    data: bytes, file: str, sources: Sources, *, unread: Counter[str]
 ) -> tuple[list[Image], list[Annotation]]:
     import io
 
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
+    require_kind(data, file, KINDS, "structured report")
     report: Any = hd.sr.srread(io.BytesIO(data)).content
     people = report.get_observer_contexts(observer_type=codes.DCM.Person)
     annotator = str(people[0].observer_identifying_attributes.name) if people else ""

@@ -169,7 +169,7 @@ FAULTS = {
     "T-A303": (
         "boxes without an area",
         "coordinates are finite, width and height above 0.",
-        "Correct or remove them.",
+        "Correct or remove them; titian annotation convert --geometry mend removes them.",
     ),
     "T-A304": (
         "areas that cannot be filled",

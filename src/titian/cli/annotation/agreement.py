@@ -113,8 +113,9 @@ def _row(estimate: Estimate) -> dict[str, Any]:
 
 def _print(out: Console, found: Agreement, notes: tuple[str, ...]) -> None:
     out.print(
-        f"{_title(found)}: {_shown(found.estimate)}, {found.estimate.n} tasks with two labels "
-        f"or more ({found.labels} labels, {found.tasks} tasks, {found.workers} workers)",
+        f"{_title(found)}: {_shown(found.estimate)}, {found.estimate.n:,} tasks with two "
+        f"labels or more ({found.labels:,} labels, {found.tasks:,} tasks, "
+        f"{found.workers:,} workers)",
         soft_wrap=True,
     )
     _table(out, "class", found.by_class)
@@ -140,7 +141,7 @@ def _table(out: Console, heading: str, parts: tuple[Part, ...]) -> None:
 
     for part in parts:
         table.add_row(
-            Text(" and ".join(part.name)), _shown(part.estimate), str(part.estimate.n)
+            Text(" and ".join(part.name)), _shown(part.estimate), f"{part.estimate.n:,}"
         )
     out.print()
     out.print(table)

@@ -28,7 +28,7 @@ def consensus(
     ],
     labels: Annotated[
         Path | None,
-        typer.Argument(metavar="[LABELS]", help="CSV or Parquet: task, worker, label."),
+        typer.Argument(metavar="LABELS", help="CSV or Parquet: task, worker, label."),
     ] = None,
     method: Annotated[
         str,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from titian.cli.annotation.label_sets import write_label_set
 from titian.cli.output import write_error_line, write_json, write_line
 from titian.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from titian.annotation.formats import Format, Loss
+    from titian.annotation.formats import Loss
     from titian.annotation.shapes import LabelSet
 
 SHOWN = 20  # problems of shapes printed one by one; the rest are counted
@@ -28,13 +28,19 @@ class Geometry(StrEnum):
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="File or folder to read.")],
-    target: Annotated[Path, typer.Argument(help="File or folder to write; must not exist.")],
-    from_format: Annotated[str, typer.Option("--from", help="Format of the source.")],
-    to_format: Annotated[str, typer.Option("--to", help="Format of the target.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="File or folder to read.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="TARGET", help="File or folder to write; must not exist.")
+    ],
+    from_format: Annotated[
+        str, typer.Option("--from", metavar="FORMAT", help="Format of the source.")
+    ],
+    to_format: Annotated[
+        str, typer.Option("--to", metavar="FORMAT", help="Format of the target.")
+    ],
     media: Annotated[
         Path | None,
-        typer.Option("--media", help="Folder of what the labels are about (YOLO, DICOM)."),
+        typer.Option("--media", metavar="DIR", help="What the labels are about (YOLO, DICOM)."),
     ] = None,
     geometry: Annotated[
         Geometry,
@@ -49,7 +55,13 @@ def convert(
 
     Formats: coco, yolo, voc, cvat, labelstudio, labelme, mot, conll, spacy, brat, audacity,
     webvtt, rttm, dicom-seg, dicom-sr.
-    """
+
+    \b
+    Examples:
+      titian annotation convert coco.json voc --from coco --to voc
+      titian annotation convert yolo boxes.json --from yolo --to coco \\
+        --media images --geometry mend
+    """  # noqa: D301 - \b keeps the help from being rewrapped
     from titian.annotation.formats import format_named
 
     reading, writing = format_named(from_format), format_named(to_format)
@@ -63,7 +75,8 @@ def convert(
         )
     label_set = reading.read(source, media)
     label_set, notes = _settle(label_set, geometry)
-    losses = _write_aside(writing, label_set, target, media)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    losses = write_label_set(writing, label_set, target, media)
     _report(label_set, target, [*label_set.notes, *notes], losses, as_json=as_json)
 
 
@@ -88,23 +101,6 @@ def _settle(label_set: LabelSet, geometry: Geometry) -> tuple[LabelSet, list[str
         ]
         raise InputError(*problems[:SHOWN], *(rest if more > 0 else []))
     return label_set, notes
-
-
-def _write_aside(
-    writing: Format, label_set: LabelSet, target: Path, media: Path | None
-) -> tuple[Loss, ...]:
-    """Write beside the target and rename, so that a failure leaves nothing half done."""
-    from tempfile import mkdtemp
-
-    parent = target.parent
-    parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(mkdtemp(prefix=".titian-", dir=parent))
-    try:
-        losses = writing.write(label_set, aside / target.name, media)
-        (aside / target.name).rename(target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return losses
 
 
 def _report(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from titian.cli.annotation.label_sets import write_label_set
 from titian.cli.annotation.tables import step, write_columns
 from titian.cli.output import console
 from titian.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from titian.annotation.formats import Format, Loss
     from titian.annotation.fusion import Merged
     from titian.annotation.shapes import LabelSet
     from titian.pipeline.reporter import Reporter
@@ -61,7 +60,7 @@ def merge_sets(
     with step(reporter, "merge", 2, 3):
         merged = merge(sets)
     with step(reporter, "write", 3, 3):
-        losses = _write_aside(writing, merged.label_set, target, media)
+        losses = write_label_set(writing, merged.label_set, target, media)
         if workers_out is not None:
             write_columns(quality_columns(merged), workers_out)
     read_notes = [note for label_set in sets.values() for note in label_set.notes]
@@ -135,7 +134,7 @@ def print_merged(document: dict[str, Any]) -> None:
     out = console()
     lines = [
         f"{document['annotations']:,} annotations on {document['documents']:,} documents, "
-        f"merged from {len({row['worker'] for row in document['workers']}):,} workers."
+        f"merged from {_count(len({row['worker'] for row in document['workers']}), 'worker')}."
     ]
     for row in document["workers"]:
         shown = {
@@ -163,16 +162,5 @@ def _numbers(name: str, estimate: Estimate, *, ends: tuple[str, str]) -> dict[st
     }
 
 
-def _write_aside(
-    writing: Format, label_set: LabelSet, target: Path, media: Path | None
-) -> tuple[Loss, ...]:
-    """Write beside the target and rename, so that a failure leaves nothing half done."""
-    from tempfile import mkdtemp
-
-    aside = Path(mkdtemp(prefix=".titian-", dir=target.resolve().parent))
-    try:
-        losses = writing.write(label_set, aside / target.name, media)
-        (aside / target.name).rename(target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return losses
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"

@@ -68,6 +68,18 @@ def test_convert_says_when_nothing_is_lost(tmp_path):
     assert result.stdout == (f"1 documents and 3 annotations to {target}\nnothing was lost\n")
 
 
+def test_a_format_that_holds_nothing_of_it_is_refused(tmp_path):
+    target = tmp_path / "voc"
+    result = run(SAMPLES / "conll.txt", target, "--from", "conll", "--to", "voc")
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception) == (
+        "T-A413: Pascal VOC has no place for any of 3 annotations (3 text span): "
+        "nothing was written. Choose a format for what they are about: images, text or "
+        "recordings."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_convert_writes_over_nothing(tmp_path):
     result = run(SAMPLES / "conll.txt", tmp_path, "--from", "conll", "--to", "brat")
     assert isinstance(result.exception, InputError)

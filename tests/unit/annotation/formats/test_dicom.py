@@ -151,12 +151,24 @@ def test_documents_must_be_in_the_media_folder(name, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "noun"), [("dicom-seg", "segmentation"), ("dicom-sr", "structured report")]
+)
+def test_another_kind_of_file_is_refused(name, noun, media):
+    with pytest.raises(InputError) as caught:
+        FORMATS[name].read(media)
+    assert str(caught.value).split("\n") == [
+        f"T-A116: {n}.dcm: is CT Image Storage, and no {noun}. Leave it out." for n in (1, 2)
+    ]
+
+
 @pytest.mark.parametrize("name", ["dicom-seg", "dicom-sr"])
-def test_another_kind_of_file_is_refused(name, media):
+def test_a_damaged_file_is_refused_with_its_name(name, tmp_path):
+    (tmp_path / "1.dcm").write_bytes(b"no DICOM at all")
     with pytest.raises(
         InputError, match=r"T-A116: 1\.dcm: reading the (segmentation|report) failed"
     ):
-        FORMATS[name].read(media)
+        FORMATS[name].read(tmp_path)
 
 
 def test_the_same_labels_give_the_same_uids(media, tmp_path):

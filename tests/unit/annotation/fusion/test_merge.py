@@ -67,7 +67,8 @@ def test_all_problems_of_all_sets_are_told_together():
         "(first: 'b' of annotation 0); each annotation names a listed document. List the "
         "document, or remove the annotations.",
         "T-A303: worker 'ann' has 1 boxes without an area (first: box 1 on 'a'); coordinates "
-        "are finite, width and height above 0. Correct or remove them.",
+        "are finite, width and height above 0. Correct or remove them; titian annotation "
+        "convert --geometry mend removes them.",
     ]
 
 
