@@ -154,8 +154,8 @@ def _lines(found: Speed, swept: Sequence[Setting], compared: Comparison | None) 
         )
     over = found.overhead
     lines.append(
-        f"  own overhead    {over.empty_p50_us:.3g} us, p99 {over.empty_p99_us:.3g} us on a "
-        f"system that does nothing; {over.empty_cpu_us:.3g} us of processor time a query"
+        f"  own overhead    {_number(over.empty_p50_us)} us, p99 {_number(over.empty_p99_us)} us "
+        f"on a system that does nothing; {over.empty_cpu_us:.3g} us of processor time a query"
     )
     if over.delay_p99_us is not None:
         lines.append(
@@ -305,8 +305,12 @@ def _ms(nanoseconds: float | None) -> float | None:
 def _shown(estimate: Estimate, unit: str) -> str:
     if estimate.value is None:
         return f"not shown: {estimate.reason}"
-    text = f"{estimate.value:.4g} {unit}".rstrip()
+    text = f"{_number(estimate.value)} {unit}".rstrip()
     if not estimate.intervals:
         return f"{text} (no interval: {estimate.reason})"
     interval = estimate.intervals[0]
-    return f"{text} ({interval.low:.4g} to {interval.high:.4g})"
+    return f"{text} ({_number(interval.low)} to {_number(interval.high)})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"

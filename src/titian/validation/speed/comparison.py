@@ -16,7 +16,7 @@ import numpy as np
 
 from titian.statistics import Estimate
 from titian.statistics.estimate import Floats, intervals_of, unknown
-from titian.validation.speed.clock import fine_timers
+from titian.validation.speed.clock import undisturbed
 from titian.validation.speed.generator import (
     FAILURES_IN_A_ROW,
     PROGRESS_NS,
@@ -147,7 +147,7 @@ def _take_turns(
     failed: Counter[str] = Counter()
     turn = in_a_row = 0
     length, longest = load.min_duration_s * 1e9, load.max_duration_s * 1e9
-    with fine_timers():
+    with undisturbed():
         start = heard = perf_counter_ns()
         while True:
             now = perf_counter_ns()

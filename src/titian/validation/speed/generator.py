@@ -21,7 +21,7 @@ from typing import TypeAlias
 import numpy as np
 
 from titian.statistics.estimate import Bools, Ints
-from titian.validation.speed.clock import fine_timers, since, wait_until, waited_s
+from titian.validation.speed.clock import undisturbed, since, wait_until, waited_s
 from titian.validation.speed.scenario import MOST_QUERIES, Load, Scenario
 from titian.validation.speed.schedule import arrivals
 from titian.validation.speed.trace import Failure, Trace
@@ -75,7 +75,7 @@ def generate(
         progress: called about five times a second, never between due and sent.
     """
     report = progress or _silent
-    with fine_timers():
+    with undisturbed():
         match load.scenario:
             case Scenario.SINGLE_STREAM | Scenario.MULTI_STREAM:
                 return _closed_loop(system, load, report)

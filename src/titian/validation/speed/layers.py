@@ -28,7 +28,8 @@ class Layer:
         name: of the node, or of its first output.
         operator: such as ``Conv``.
         operations: for one call; None where they are not known.
-        parameters: weights that this layer is the first to read.
+        parameters: weights that this layer is the first to read, and those of the graphs
+            within it (the branches of an ``If``).
         output: shape of the first output; None where it is not known.
     """
 
@@ -135,7 +136,7 @@ def count_work(
                 name=node.name or (node.output[0] if node.output else ""),
                 operator=node.op_type,
                 operations=operations,
-                parameters=sum(weights[name] for name in dict.fromkeys(mine)),
+                parameters=sum(weights[name] for name in dict.fromkeys(mine)) + _inside(node),
                 output=known.get(node.output[0]) if node.output else None,
             )
         )
@@ -255,6 +256,15 @@ def _weights(graph: Any) -> dict[str, int]:  # noqa: ANN401
         if wanted or (tensor.data_type == kinds.INT32 and name in biases):
             held[name] = math.prod(tensor.dims)
     return held
+
+
+def _inside(node: Any) -> int:  # noqa: ANN401
+    within = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+    within += [graph for attribute in node.attribute for graph in attribute.graphs]
+    return sum(
+        sum(_weights(graph).values()) + sum(_inside(inner) for inner in graph.node)
+        for graph in within
+    )
 
 
 def _operations(node: Any, known: Mapping[str, Shape]) -> tuple[int | None, str]:  # noqa: ANN401

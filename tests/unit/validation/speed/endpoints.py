@@ -25,8 +25,11 @@ def answer_of(request):
 
 
 @contextlib.contextmanager
-def endpoint(answer=answer_of, description=DESCRIPTION):
-    """Serve the protocol; `answer` may return bytes, or a status, or sleep, or raise."""
+def endpoint(answer=answer_of, description=DESCRIPTION, hang_up_after=10**9):
+    """Serve the protocol; `answer` may return bytes, or a status, or sleep.
+
+    A connection is closed, unannounced, after `hang_up_after` answers.
+    """
     seen = []
     stopped = threading.Event()
 
@@ -38,7 +41,8 @@ def endpoint(answer=answer_of, description=DESCRIPTION):
             self.send(description)
 
         def do_POST(self):
-            if stopped.is_set():
+            self.served = getattr(self, "served", 0) + 1
+            if stopped.is_set() or self.served > hang_up_after:
                 self.close_connection = True
                 return
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

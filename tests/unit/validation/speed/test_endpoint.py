@@ -183,3 +183,10 @@ def test_an_answer_of_no_numbers_is_noted(opened):
         target = opened(url)
     assert not target.finite
     assert target.notes[-1] == "the first answer holds NaN or infinity"
+
+
+def test_a_connection_closed_between_queries_is_opened_again(opened):
+    with endpoints.endpoint(hang_up_after=7) as (url, _):
+        target = opened(url)
+        trace = generate(target.answer, make_load(min_duration_s=0.0, min_queries=50))
+    assert trace.answered.all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 import time
 
@@ -164,8 +166,12 @@ def test_progress_is_told():
 
 
 def test_settings_of_the_interpreter_are_as_before():
-    import sys
-
-    before = sys.getswitchinterval()
-    generate(nothing, make_load(min_duration_s=0.0))
-    assert sys.getswitchinterval() == before
+    seen = []
+    before = (sys.getswitchinterval(), gc.get_freeze_count())
+    generate(
+        lambda _query, _samples: seen.append((sys.getswitchinterval(), gc.get_freeze_count())),
+        make_load(min_duration_s=0.0),
+    )
+    assert seen[0][0] < before[0]
+    assert seen[0][1] > 0
+    assert (sys.getswitchinterval(), gc.get_freeze_count()) == before

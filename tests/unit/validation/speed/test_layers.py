@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, load
+from onnx import TensorProto, helper, load, numpy_helper
 from tests.unit.validation.speed import models
 
 from titian.validation.speed.layers import count_work, observe_shapes
@@ -84,6 +84,22 @@ def test_an_operator_without_a_count_is_named_and_the_sum_says_so(tmp_path):
     assert work.unknown == (("Det", 1, "the operator is not counted"),)
     assert not work.complete
     assert work.layers[0].operations is None
+
+
+def test_weights_of_branches_are_counted_and_their_work_is_named(tmp_path):
+    def branch(size):
+        tensor = numpy_helper.from_array(np.ones(size, np.float32), f"w{size}")
+        node = helper.make_node("Identity", [f"w{size}"], [f"y{size}"])
+        out = helper.make_tensor_value_info(f"y{size}", TensorProto.FLOAT, [size])
+        return helper.make_graph([node], "branch", [], [out], [tensor])
+
+    node = helper.make_node("If", ["x"], ["y"], then_branch=branch(2), else_branch=branch(5))
+    path = models.save(
+        tmp_path / "m.onnx", [node], [("x", TensorProto.BOOL, [])], [("y", ["n"])]
+    )
+    work = counted(path)
+    assert work.parameters == 7
+    assert work.unknown == (("If", 1, "the operator is not counted"),)
 
 
 def test_a_shape_that_hangs_on_values_is_seen_by_running(tmp_path):
