@@ -154,8 +154,9 @@ def _lines(found: Speed, swept: Sequence[Setting], compared: Comparison | None) 
         )
     over = found.overhead
     lines.append(
-        f"  own overhead    {_number(over.empty_p50_us)} us, p99 {_number(over.empty_p99_us)} us "
-        f"on a system that does nothing; {over.empty_cpu_us:.3g} us of processor time a query"
+        f"  own overhead    {_number(over.empty_p50_us)} us, p99 {_number(over.empty_p99_us)} "
+        f"us on a system that does nothing; {over.empty_cpu_us:.3g} us of processor time a "
+        "query"
     )
     if over.delay_p99_us is not None:
         lines.append(

@@ -21,7 +21,7 @@ from typing import TypeAlias
 import numpy as np
 
 from titian.statistics.estimate import Bools, Ints
-from titian.validation.speed.clock import undisturbed, since, wait_until, waited_s
+from titian.validation.speed.clock import since, undisturbed, wait_until, waited_s
 from titian.validation.speed.scenario import MOST_QUERIES, Load, Scenario
 from titian.validation.speed.schedule import arrivals
 from titian.validation.speed.trace import Failure, Trace
