@@ -116,6 +116,15 @@ def test_ranking_by_sliceline_takes_a_weight(table):
     assert worst["score"] == pytest.approx(expected)
 
 
+def test_a_label_of_1_and_a_prediction_of_1_0_agree(tmp_path):
+    path = tmp_path / "scored.csv"
+    rows = [f"{i % 2},{i % 2}.0,{'ab'[i < 40]}" for i in range(200)]
+    rows[3] = "0,1.0,b"
+    path.write_text("\n".join(["y,p,g", *rows]) + "\n")
+    found = document(path, *PAIR, "--features", "g", "--permutations", 0)
+    assert found["error"] == 1 / 200
+
+
 def test_all_features_are_those_without_another_role(table):
     text = refusal(table, "--error", "loss", "--features", "all", "--subject", "patient")
     assert "T-V146: feature 'id' has 4,000 different values (such as 'c0')" in text

@@ -238,6 +238,10 @@ def _errors(
     one, other = table.text[str(label)], table.text[str(prediction)]
     _require_cells(one, table)
     _require_cells(other, table)
+    numbers, others = one.numbers(), other.numbers()
+    if numbers is not None and others is not None:  # 1 and 1.0 are one decision
+        differs: Floats = (numbers != others).astype(np.float64)
+        return differs
     place = {name: code for code, name in enumerate(one.names)}
     same = np.array([place.get(name, -1) for name in other.names])
     wrong: Floats = (same[other.code] != one.code).astype(np.float64)

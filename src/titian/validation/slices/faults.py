@@ -1,7 +1,7 @@
 """A slice planted where nobody named one: proof that the search can find it.
 
-Errors are added to the cases of one conjunction of two conditions until half of them are
-wrong. The search must then report a slice that is that conjunction or nearly the same cases.
+All cases of one conjunction of two conditions are made wrong. The search must then report a
+slice that is that conjunction or nearly the same cases.
 Where the run's own cases hold no conjunction large enough to be sure of, the slice is planted
 in simulated cases, and the control says so.
 """
@@ -21,14 +21,11 @@ from titian.validation.slices.score import Floats
 from titian.values import Control
 
 SIMULATED_CASES = 2_000
-PLANTED_RATE = 0.5
-"""Of the cases in the planted slice at least this share is made wrong."""
-
 LEVEL = 0.005
 """What 199 permutations can show, and the control's false-alarm rate."""
 
 ENOUGH_INSIDE = 50
-"""Cases that the planted slice must have, for a doubled error to stand out at `LEVEL`."""
+"""Cases that the planted slice must have to stand out at `LEVEL` for sure."""
 
 MOST_ERRORS = 0.2
 """A model that is wrong more often leaves too little room for a slice to be worse."""
@@ -49,18 +46,20 @@ def slice_controls(
     if place is None:
         features, error = simulate(rng)
         place, where = ((0, 1), (3, 2)), f"in {SIMULATED_CASES} simulated cases"
-    planted, inside = plant_slice(features, error, place, rng=rng)
-    report = find_slices(features, planted, rng=rng, level=2, alpha=LEVEL, top=3)
+    planted, inside = plant_slice(features, error, place, rng=rng, rate=1.0)
+    report = find_slices(features, planted, rng=rng, level=2, alpha=LEVEL)
     name = " & ".join(f"{features[f].name}={features[f].values[c]}" for f, c in place)
-    found = [
-        group.slice.name
+    told = [
+        each
         for group in report.significant
-        if _same(features, dict(group.slice.conditions), inside)
+        for each in (group.slice, *(member.slice for member in group.folded))
+        if each.p_value is not None and each.p_value <= LEVEL
     ]
+    found = [each.name for each in told if _same(features, dict(each.conditions), inside)]
     return (
         Control(
             check=SLICE,
-            fault=f"half of the cases of {name} made wrong ({where})",
+            fault=f"every case of {name} made wrong ({where})",
             found=bool(found),
             detail=f"{len(report.significant)} slices at p <= {LEVEL:g}"
             + (f", {found[0]} among them" if found else ""),
@@ -75,7 +74,7 @@ def plant_slice(
     conditions: Sequence[tuple[int, int]],
     *,
     rng: np.random.Generator,
-    rate: float = PLANTED_RATE,
+    rate: float = 0.5,
 ) -> tuple[Floats, np.ndarray]:
     """Make cases of one conjunction wrong with probability `rate`.
 
