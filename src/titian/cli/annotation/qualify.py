@@ -375,8 +375,8 @@ def _print_workers(document: dict[str, Any]) -> None:
     out = console()
     out.print(
         f"{counts['passed']} entry tests passed, {counts['failed']} failed, "
-        f"{len(entries) - sum(counts.values())} not finished; {len(stopped)} workers would "
-        "have been stopped.",
+        f"{len(entries) - sum(counts.values())} not finished; {len(stopped)} "
+        f"worker{'s' if len(stopped) != 1 else ''} would have been stopped.",
         soft_wrap=True,
     )
     at = {row["worker"]: row for row in workers}
