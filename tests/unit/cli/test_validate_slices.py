@@ -99,6 +99,17 @@ def test_the_table_shows_bars_and_says_what_noise_gives(table):
     assert "what stands above is what noise gives." in noise
 
 
+def test_search_and_permutations_are_timed_apart(table):
+    lines = call(table, *PAIR, *FEATURES).splitlines()
+    steps = [line for line in lines if line.startswith("[")]
+    assert [line.split(":")[0] for line in steps if "done in" in line] == [
+        "[1/4] read",
+        "[2/4] band",
+        "[3/4] search",
+        "[4/4] permutations",
+    ]
+
+
 def test_an_error_column_and_subjects_are_taken(table):
     found = document(table, "--error", "loss", "--features", "sex,site", "--subject", "patient")
     assert found["slices"][0]["slice"] == {"sex": "f", "site": "b"}

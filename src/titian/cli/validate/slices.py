@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from titian.pipeline.reporter import Reporter
     from titian.statistics.estimate import Floats
     from titian.validation.slices import Feature, Slice, SliceReport
     from titian.validation.slices.score import Score
@@ -95,33 +97,57 @@ def slices(
     from titian.cli.progress import open_reporter
     from titian.validation.slices import find_slices
 
+    steps = 4 if permutations else 3
     roles = [name for name in (error, label, prediction, subject) if name is not None]
     with reserved_output(wanted=json), open_reporter(plain=json) as reporter:
-        with step(reporter, "read", 1, 3):
+        with step(reporter, "read", 1, steps):
             columns, table = _read(file, features, roles, error)
-        with step(reporter, "band", 2, 3):
+        with step(reporter, "band", 2, steps):
             searched = _features(columns, table)
             errors = _errors(table, error, label, prediction)
             subjects = None if subject is None else _subjects(table.text[subject], table)
-        with step(reporter, "search", 3, 3):
-            report = find_slices(
-                searched,
-                errors,
-                rng=np.random.default_rng(seed),
-                score=ranking,
-                level=max_level,
-                support=support,
-                top=top,
-                deals=permutations,
-                subject=subjects,
-                progress=lambda done, wanted: reporter.step(
-                    "search", "permutations", done, wanted
-                ),
-            )
+        search = _Search(reporter, steps)
+        report = find_slices(
+            searched,
+            errors,
+            rng=np.random.default_rng(seed),
+            score=ranking,
+            level=max_level,
+            support=support,
+            top=top,
+            deals=permutations,
+            subject=subjects,
+            progress=search.dealt,
+        )
+        search.finish()
     if json:
         write_json(slices_document(report, seed))
     else:
         _print(console(), report)
+
+
+class _Search:
+    """Tells of the search and of the permutations as two steps, each with its time."""
+
+    def __init__(self, reporter: Reporter, steps: int) -> None:
+        self._reporter, self._steps = reporter, steps
+        self._begin("search", 3)
+
+    def dealt(self, done: int, wanted: int) -> None:
+        """Hear of permutations; the first call ends the search."""
+        if not done:
+            self.finish()
+            self._begin("permutations", 4)
+        self._reporter.step("permutations", "done", done, wanted)
+
+    def finish(self) -> None:
+        """End the step that is under way."""
+        seconds = time.perf_counter() - self._start
+        self._reporter.stage_finished(self._name, seconds=seconds, cached=False)
+
+    def _begin(self, name: str, place: int) -> None:
+        self._name, self._start = name, time.perf_counter()
+        self._reporter.stage_started(name, place, self._steps)
 
 
 def _support(text: str | None) -> float | None:

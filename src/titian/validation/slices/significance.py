@@ -128,8 +128,10 @@ def significance(
         alpha: once no slice can reach p <= alpha, no more is dealt.
         rng: where the deals come from.
         subject: shape (n,), or None when every case is its own subject.
-        progress: told of deals made and deals wanted.
+        progress: told of deals made, first of 0, and deals wanted.
     """
+    if progress is not None:
+        progress(0, deals)
     lattice = _Lattice(grid.stride)
     walk(grid, error, lattice, level=level, least=least, binary=total.binary)
     deal = Deal(subject, len(error))
