@@ -39,6 +39,9 @@ class Kind:
         lure: standard deviation of what each task whispers to everybody.
         spammers: share of workers who ignore the task.
         colluders: share of workers who copy one of a few leaders.
+        crowd_habit: standard deviation of what all workers like of each class.
+        hard: mean share of tasks whose evidence is weak or points to one wrong class; the
+            classes share it unevenly, so that errors go mostly one way.
         ordinal: the classes are ordered, and near ones are confused.
     """
 
@@ -57,6 +60,8 @@ class Kind:
     lure: Span = (0.0, 0.3)
     spammers: Span = (0.0, 0.1)
     colluders: Span = (0.0, 0.0)
+    crowd_habit: Span = (0.0, 0.0)
+    hard: Span = (0.0, 0.0)
     ordinal: bool = False
 
 
@@ -90,6 +95,33 @@ KINDS: dict[str, Kind] = {
         difficulty=(0.3, 0.8),
         lure=(0.3, 1.0),
         spammers=(0.0, 0.3),
+    ),
+    "one way": Kind(
+        classes=(2,),
+        skew=(0.3, 2.5),
+        tail=(0.5, 2.0),
+        ability=(1.5, 3.0),
+        hard=(0.15, 0.45),
+        difficulty=(0.0, 0.8),
+        crowd_habit=(0.0, 0.8),
+        habit=(0.0, 0.8),
+    ),
+    "wide": Kind(
+        classes=(2, 2, 2, 3, 4, 5, 8),
+        votes_per_task=(2.5, 11),
+        votes_per_worker=(5, 200),
+        tail=(0.0, 2.0),
+        skew=(0.0, 1.5),
+        ability=(1.2, 3.5),
+        ability_spread=(0.2, 1.5),
+        habit=(0.0, 1.2),
+        confusion=(0.0, 0.9),
+        crowd_confusion=(0.0, 0.6),
+        crowd_habit=(0.0, 0.8),
+        difficulty=(0.0, 1.0),
+        lure=(0.0, 1.0),
+        hard=(0.0, 0.4),
+        spammers=(0.0, 0.4),
     ),
 }
 
@@ -151,7 +183,12 @@ def simulate(
     easiness = np.exp(rng.normal(0, draw(scales.difficulty), tasks))
     lure = rng.normal(0, draw(scales.lure), (tasks, classes))
     k = truth[task]
-    pull = tables[worker, k] * easiness[task][:, None] + lure[task]
+    if scales.crowd_habit[1] > 0.0:
+        tables = tables + rng.normal(0, draw(scales.crowd_habit), classes)
+    evidence = tables[worker, k]
+    if scales.hard[1] > 0.0:
+        evidence = _weakened(rng, evidence, truth, task, draw(scales.hard))
+    pull = evidence * easiness[task][:, None] + lure[task]
     spammer = rng.random(workers) < draw(scales.spammers)
     habit = rng.normal(0, 2.0, (workers, classes))
     pull = np.where(spammer[worker][:, None], habit[worker], pull)
@@ -191,6 +228,26 @@ def _tables(
         away = np.abs(places[None, :, None] + shift[:, None, None] - places)
         tables += (skill / 2)[:, None, None] * (1.0 - away)
     return np.asarray(tables, dtype=np.float64)
+
+
+def _weakened(
+    rng: np.random.Generator, evidence: Floats, truth: Ints, task: Ints, share: float
+) -> Floats:
+    """Return the votes' log-odds, those of hard tasks weak or pointing to one wrong class."""
+    classes = evidence.shape[1]
+    shares = np.clip(share * classes * rng.dirichlet(np.full(classes, 0.7)), 0.0, 0.6)
+    hard = rng.random(len(truth)) < shares[truth]
+    left = rng.uniform(-0.4, 0.3) + rng.uniform(0.0, 0.5, len(truth))
+    # One wrong class for each class, never itself.
+    other = (np.arange(classes) + rng.integers(1, classes, classes)) % classes
+    at = np.flatnonzero(hard[task])
+    k = truth[task[at]]
+    wrong = other[k]
+    middle = (evidence[at, k] + evidence[at, wrong]) / 2
+    half = np.abs(evidence[at, k] - evidence[at, wrong]) / 2 * left[task[at]]
+    weakened = evidence.copy()
+    weakened[at, k], weakened[at, wrong] = middle + half, middle - half
+    return weakened
 
 
 def _assign(

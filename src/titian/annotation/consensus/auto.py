@@ -2,9 +2,12 @@
 
 The likelihood cannot choose among models of a crowd: where tasks mislead many workers at
 once, the richer table has the higher likelihood and the worse labels, for it learns which
-tasks are easy instead of which class they are. What tells the cases apart without gold is the
-`dispersion` of right votes over tasks. `auto` measures it once and then averages fits that
-trust tables less, and one accuracy per worker more, the more dispersed the votes are.
+tasks are easy instead of which class they are. Two figures of the votes help without gold.
+The `dispersion` of right votes over tasks says whether votes depend on each other; `auto`
+averages fits that trust each vote less the more they do. And where they do, with two classes,
+the class shares are a warning: when tables make the classes more even than the votes are, and
+one accuracy per worker makes them less even, the hard tasks of one class may pass for the other
+class. Then what all the tables share of that is taken out of them, and one-coin joins.
 """
 
 from __future__ import annotations
@@ -13,19 +16,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from titian.annotation.consensus.dawid_skene import one_coin
+from titian.annotation.consensus.dawid_skene import class_shares, one_coin
 from titian.annotation.consensus.result import Fit
 from titian.annotation.consensus.tilted import Shape, dispersion, tilted
 from titian.annotation.consensus.votes import Floats, Votes
 
 # Fixed on simulated crowds before any gold was read; docs/decisions/0007-auto-consensus.md.
-FIRST_WEIGHT = 0.85  # what each vote counts as in the fit that measures the dispersion
-WEIGHTS = (0.7, 0.85, 1.0)  # and in the fits that are averaged
-DEPENDENT = 1.03  # dispersion from which votes are taken to depend on each other
-MOST = 2.0  # dispersion beyond this changes nothing more
-SYMMETRY = 2.0  # pull of the crowd's table to one accuracy, per unit of dispersion above 1
-ONE_COIN = 0.5  # most weight of one-coin, against 1 for the tilted fits together
-ONE_COIN_RISE = 4.0  # share of that weight per unit of dispersion above 1
+OWN = Shape(vote_weight=0.85)  # each class has an accuracy of its own
+EVEN = Shape(vote_weight=0.85, symmetry=1.0)  # tables start from one accuracy
+CAUTIOUS = Shape(vote_weight=0.72, symmetry=1.0)  # and votes count as less
+NEUTRAL = Shape(vote_weight=0.85, symmetry=1.0, neutrality=1.0)  # no class is favoured by all
+DEPENDENT = 1.05  # dispersion from which votes are taken to depend on each other
+WHOLLY = 1.25  # dispersion from which they are wholly taken so
+ONE_WAY = 1.15  # dispersion from which errors that go one way are looked for
+ONE_WAY_WEIGHT = 4.0  # of the neutral fit, and of one-coin, against 2 for the others together
+OPPOSED = 0.01  # nats of entropy of the class shares by which both sides must move
+FLATTEN = 3.0  # flattening of the posterior per unit of dispersion above DEPENDENT
+MOST = 2.0  # dispersion beyond this flattens no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,59 +55,79 @@ class Blend:
 
 def blend(votes: Votes) -> Blend:
     """Bring the crowd's votes together without gold."""
-    start = tilted(votes, shape=Shape(vote_weight=FIRST_WEIGHT))
-    first = start.fit
-    measured = dispersion(votes, first.posterior, start.right)
-    above = min(max(measured, 1.0), MOST) - 1.0
-    dependent = measured >= DEPENDENT
-    symmetry = min(1.0, SYMMETRY * above) if dependent else 0.0
-    blended = [
-        tilted(
-            votes,
-            shape=Shape(vote_weight=weight / float(np.sqrt(1.0 + above)), symmetry=symmetry),
-        )
-        for weight in WEIGHTS
-    ]
-    fits = [found.fit for found in blended]
-    posterior = sum((fit.posterior for fit in fits), np.zeros_like(first.posterior))
-    posterior /= len(fits)
-    coin = ONE_COIN * min(1.0, ONE_COIN_RISE * above) if dependent else 0.0
-    if coin:
-        posterior += coin * one_coin(votes).posterior
-        # What misleads many workers misleads their posterior: it is flattened, which changes
-        # no label.
-        np.power(posterior, 1.0 / (1.0 + above), out=posterior)
-        posterior /= posterior.sum(axis=1, keepdims=True)
-    middle = fits[len(fits) // 2]
+    own = tilted(votes, shape=OWN)
+    measured = dispersion(votes, own.fit.posterior, own.right)
+    dependence = _rise(measured, DEPENDENT, WHOLLY)
+    even = tilted(votes, shape=EVEN)
+    members = [(1.0, even.fit)]
+    if dependence < 1.0:
+        members.append((1.0 - dependence, own.fit))
+    if dependence > 0.0:
+        members.append((dependence, tilted(votes, shape=CAUTIOUS).fit))
+    one_way = 0.0
+    if votes.classes == 2 and measured > ONE_WAY:
+        coin = one_coin(votes)
+        opposed = _opposed(votes.shares(), own.fit.posterior, coin.posterior)
+        one_way = ONE_WAY_WEIGHT * opposed * _rise(measured, ONE_WAY, WHOLLY)
+        if one_way:
+            members += [(one_way, tilted(votes, shape=NEUTRAL).fit), (one_way, coin)]
+    posterior = np.zeros_like(own.fit.posterior)
+    for weight, member in members:
+        posterior += weight * member.posterior
+    # What misleads many workers misleads their posterior: it is flattened, which changes no
+    # label.
+    flat = 1.0 + FLATTEN * (min(max(measured, DEPENDENT), MOST) - DEPENDENT)
+    np.power(posterior, 1.0 / flat, out=posterior)
+    posterior /= posterior.sum(axis=1, keepdims=True)
     fit = Fit(
         posterior=posterior,
         prior=posterior.mean(axis=0),
-        log_likelihood=middle.log_likelihood,
-        skill=middle.skill,
-        iterations=middle.iterations,
-        converged=all(fit.converged for fit in fits),
+        log_likelihood=even.fit.log_likelihood,
+        skill=even.fit.skill,
+        iterations=even.fit.iterations,
+        converged=all(member.converged for _, member in members),
     )
-    # Each further vote counts as it does in the middle fit, flattened like the posterior.
-    weight = WEIGHTS[len(WEIGHTS) // 2] / float(np.sqrt(1.0 + above))
-    weight /= 1.0 + above if dependent else 1.0
     return Blend(
         fit=fit,
-        why=_why(measured, symmetry, coin),
+        why=_why(measured, dependence, one_way / (1.0 + one_way)),
         dispersion=measured,
-        evidence=blended[len(blended) // 2].evidence * weight,
+        # Each further vote counts as it does in the even fit, flattened like the posterior.
+        evidence=even.evidence * (EVEN.vote_weight / flat),
     )
 
 
-def _why(measured: float, symmetry: float, coin: float) -> str:
+def _rise(measured: float, start: float, end: float) -> float:
+    return min(max((measured - start) / (end - start), 0.0), 1.0)
+
+
+def _opposed(cast: Floats, tables: Floats, coin: Floats) -> float:
+    """Return how far tables even the class shares out while one-coin sharpens them, 0 to 1."""
+    before, evened, sharpened = (
+        _entropy(class_shares(posterior)) for posterior in (cast, tables, coin)
+    )
+    return _rise(min(evened - before, before - sharpened), 0.0, OPPOSED)
+
+
+def _entropy(share: Floats) -> float:
+    used = share[share > 0.0]
+    return float(-(used @ np.log(used)))
+
+
+def _why(measured: float, dependence: float, one_way: float) -> str:
     start = f"Right votes vary over tasks {measured:.2f} times as much as independent votes do"
-    if not symmetry:
+    if not dependence:
         return (
-            f"{start}, so the workers' tables are trusted: the mean of {len(WEIGHTS)} tilted "
-            "Dawid-Skene fits."
+            f"{start}, so the workers' tables are trusted: the mean of two tilted Dawid-Skene "
+            "fits, one starting from an accuracy per class and one from a single accuracy."
         )
-    return (
-        f"{start}, so tasks mislead many workers at once: the crowd's table is pulled "
-        f"{symmetry:.0%} of the way to one accuracy, one-coin has {coin / (1.0 + coin):.0%} of "
-        f"the weight beside {len(WEIGHTS)} tilted Dawid-Skene fits, and the posterior is "
-        "flattened."
+    reason = (
+        f"{start}, so tasks mislead many workers at once: more tables start from a single "
+        "accuracy, votes weigh less, and the posterior is flattened"
     )
+    if one_way:
+        reason += (
+            "; tables make the classes more even than the votes are and one-coin less even, so "
+            f"{one_way:.0%} of the weight goes to one-coin and to a fit whose tables favour no "
+            "class as a whole"
+        )
+    return f"{reason}."

@@ -38,11 +38,15 @@ class Shape:
 
     Attributes:
         vote_weight: what part of a vote each vote counts as, in (0, 1].
-        symmetry: how far the crowd's table is pulled to one accuracy for all classes, 0..1.
+        symmetry: how far the crowd's table, from which each worker's starts, is pulled to one
+            accuracy for all classes, 0..1. A busy worker's own table stays as it is.
+        neutrality: how far what all tables share of unevenness between classes is taken out
+            of every table, a busy worker's too, 0..1. What sets a worker apart stays.
     """
 
     vote_weight: float = 1.0
     symmetry: float = 0.0
+    neutrality: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ def tilted(
         before = posterior
         prior = (posterior.sum(axis=0) + 1.0) / (votes.tasks + votes.classes)
         counts = (turned @ posterior).reshape(size)
-        tables = _tables(counts, cast, shape.symmetry)
+        tables = _tables(counts, cast, shape)
         diagonal = np.ascontiguousarray(np.einsum("wkk->wk", tables))
         logs = np.log(np.maximum(tables, TINY, out=tables), out=tables)
         scores = matrix @ logs.reshape(flat)
@@ -151,11 +155,12 @@ def _evidence(logs: Floats, cast: Floats) -> Floats:
     return np.asarray(np.maximum(told, 0.0), dtype=np.float64)
 
 
-def _tables(counts: Floats, cast: Floats, symmetry: float) -> Floats:
+def _tables(counts: Floats, cast: Floats, shape: Shape) -> Floats:
     """Return the workers' tables (worker, given, true) from expected counts of that shape."""
     classes = counts.shape[1]
     places = np.arange(classes)
-    crowd = _crowd_table(counts.sum(axis=0), symmetry)
+    whole = counts.sum(axis=0)
+    crowd = _crowd_table(whole, shape.symmetry)
     per_class = counts.sum(axis=1)  # (worker, true): expected tasks of each class
     expected = np.clip((per_class @ np.diag(crowd)) / cast, LEAST, 1.0 - LEAST)
     right = np.einsum("wkk->w", counts)
@@ -175,6 +180,11 @@ def _tables(counts: Floats, cast: Floats, symmetry: float) -> Floats:
     tilt *= OWN_TABLE
     tilt += counts
     tilt /= per_class[:, None, :] + OWN_TABLE
+    if shape.neutrality > 0.0:
+        shared = np.einsum("wlk,wk->lk", tilt, per_class) + 1.0 / classes
+        shared /= shared.sum(axis=0)
+        tilt *= (_coin_table(whole) / np.maximum(shared, LEAST**2)) ** shape.neutrality
+        tilt /= tilt.sum(axis=1, keepdims=True)
     return np.asarray(tilt, dtype=np.float64)
 
 
@@ -184,10 +194,16 @@ def _crowd_table(counts: Floats, symmetry: float) -> Floats:
     crowd = counts + 1.0 / classes
     crowd = crowd / crowd.sum(axis=0)
     if symmetry > 0.0:
-        accuracy = float((np.trace(counts) + 1.0) / (counts.sum() + 2.0))
-        accuracy = min(max(accuracy, LEAST), 1.0 - LEAST)
-        coin = np.full((classes, classes), (1.0 - accuracy) / (classes - 1))
-        np.fill_diagonal(coin, accuracy)
-        crowd = crowd ** (1.0 - symmetry) * coin**symmetry
+        crowd = crowd ** (1.0 - symmetry) * _coin_table(counts) ** symmetry
         crowd /= crowd.sum(axis=0)
     return np.asarray(crowd, dtype=np.float64)
+
+
+def _coin_table(counts: Floats) -> Floats:
+    """Return the table of one accuracy for all classes that these counts have on average."""
+    classes = len(counts)
+    accuracy = float((np.trace(counts) + 1.0) / (counts.sum() + 2.0))
+    accuracy = min(max(accuracy, LEAST), 1.0 - LEAST)
+    coin = np.full((classes, classes), (1.0 - accuracy) / (classes - 1))
+    np.fill_diagonal(coin, accuracy)
+    return coin

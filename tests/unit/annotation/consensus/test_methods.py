@@ -184,7 +184,8 @@ def test_auto_says_why():
     found = consensus(drawn.task, drawn.worker, drawn.label)
     assert found.why.startswith("Right votes vary over tasks 0.")
     assert found.why.endswith(
-        "so the workers' tables are trusted: the mean of 3 tilted Dawid-Skene fits."
+        "so the workers' tables are trusted: the mean of two tilted Dawid-Skene fits, one "
+        "starting from an accuracy per class and one from a single accuracy."
     )
 
 
