@@ -123,8 +123,9 @@ def paired_difference(
     subject: Ints | None,
     *,
     alphas: Sequence[float],
+    reach: float = 1.0,
 ) -> Estimate:
-    """Return B minus A, of measures in [0, 1], with intervals.
+    """Return B minus A with intervals.
 
     Args:
         a: A's measure with its intervals at `alphas`.
@@ -133,6 +134,7 @@ def paired_difference(
         influence_b: shape (n,), likewise.
         subject: shape (n,), or None when every case is its own subject.
         alphas: one minus the nominal coverage of each interval wanted.
+        reach: what the difference can be at most; 1 for measures in [0, 1].
 
     Returns:
         Unknown where either measure is; without an interval where either has none.
@@ -156,7 +158,7 @@ def paired_difference(
     return Estimate(
         value=value,
         n=b.n,
-        intervals=_within_reach(alphas, value - below, value + above),
+        intervals=_within_reach(alphas, value - below, value + above, reach),
         method=STEADIED,
     )
 
@@ -176,7 +178,7 @@ def combined_difference(a: Estimate, b: Estimate, *, alphas: Sequence[float]) ->
     return Estimate(
         value=value,
         n=b.n,
-        intervals=_within_reach(alphas, value - below, value + above),
+        intervals=_within_reach(alphas, value - below, value + above, 1.0),
         method=COMBINED,
     )
 
@@ -229,9 +231,11 @@ def _combined(a: Estimate, b: Estimate, correlation: float) -> tuple[Floats, Flo
     return joint(down_b, up_a), joint(up_b, down_a)
 
 
-def _within_reach(alphas: Sequence[float], low: Floats, high: Floats) -> tuple[Interval, ...]:
-    """Cut the bounds to what a difference of two numbers in [0, 1] can be."""
-    return intervals_of(alphas, np.maximum(low, -1.0), np.minimum(high, 1.0))
+def _within_reach(
+    alphas: Sequence[float], low: Floats, high: Floats, reach: float
+) -> tuple[Interval, ...]:
+    """Cut the bounds to what the difference can be."""
+    return intervals_of(alphas, np.maximum(low, -reach), np.minimum(high, reach))
 
 
 def _reach(estimate: Estimate, value: float) -> tuple[Floats, Floats]:

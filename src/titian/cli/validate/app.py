@@ -7,6 +7,7 @@ import typer
 from titian.cli.validate.compare import compare
 from titian.cli.validate.plan import plan
 from titian.cli.validate.predictions import predictions
+from titian.cli.validate.remedies import remedies
 from titian.cli.validate.slices import slices
 from titian.cli.validate.speed import speed
 
@@ -24,5 +25,6 @@ def validate() -> None:
 app.command()(predictions)
 app.command()(compare)
 app.command()(plan)
+app.command()(remedies)
 app.command()(slices)
 app.command()(speed)
