@@ -7,7 +7,14 @@ TITIAN_PEERS_PYTHON; without it our own costs alone are printed. To make that en
     python3 -m venv peers
     peers/bin/pip install numpy pandas scipy scikit-learn attrs tqdm nltk 'cleanlab==2.9.*'
     peers/bin/pip install --no-deps crowd-kit==1.4.2
+    peers/bin/pip install 'krippendorff==0.9.*'
     export TITIAN_PEERS_PYTHON=$PWD/peers/bin/python
+
+(The krippendorff package is the peer of benchmarks/agreement.py.) Equal means: the same model,
+start and number of steps. crowd-kit's MACE takes one more E-step after its last, and adds 1e-8
+to each task's likelihood in the objective by which it compares starts; here there is one start,
+so that the objective chooses nothing, and what is compared is the exact objective of what it
+found, with ours.
 
 `python benchmarks/consensus.py large` adds the run of 10,000,000 labels, in a fresh process
 so that its peak of memory is its own.
@@ -45,6 +52,7 @@ import sys, time, warnings
 import numpy as np, pandas as pd
 warnings.filterwarnings("ignore")
 which, source, target = sys.argv[1:4]
+objective = np.nan
 data = np.load(source)
 frame = pd.DataFrame({c: data[c] for c in ("task", "worker", "label")})
 if which == "crowdlab":
@@ -67,7 +75,19 @@ else:
     used = time.process_time() - start
     table = model.probas_.sort_index()
     result = table.reindex(sorted(table.columns), axis=1).to_numpy()
-np.savez(target, result=result, seconds=used)
+    if which == "mace":
+        codes = {name: pd.factorize(frame[name])[0] for name in frame}
+        by_habit = model.spamming_[:, :1] * model.thetas_
+        given = by_habit[codes["worker"], codes["label"]]
+        score = np.zeros(result.shape)
+        np.add.at(score, codes["task"], np.log(given)[:, None])
+        known = np.log1p(model.spamming_[codes["worker"], 1] / given)
+        np.add.at(score, (codes["task"], codes["label"]), known)
+        top = score.max(axis=1, keepdims=True)
+        objective = (np.log(np.exp(score - top).mean(axis=1)) + top[:, 0]).sum()
+    if which == "glad":  # its history is divided by votes times classes
+        objective = model.loss_history_[-1] * len(frame) * result.shape[1]
+np.savez(target, result=result, seconds=used, objective=objective)
 """
 
 
@@ -139,7 +159,7 @@ def paired(
                 subprocess.run(command, check=True)
                 with np.load(target) as found:
                     theirs.append(float(found["seconds"]))
-                    equal = _equal(fit, found["result"])
+                    equal = _equal(fit, found["result"], float(found["objective"]))
     cost = statistics.median(mine)
     if not theirs:
         print(f"  {title:<44} {cost:8.3f} CPU s (no peers)")
@@ -153,11 +173,15 @@ def paired(
     )
 
 
-def _equal(fit: Fit, result: NDArray[np.float64]) -> str:
+def _equal(fit: Fit, result: NDArray[np.float64], objective: float) -> str:
     if result.ndim == 1:
         same = float((fit.posterior.argmax(axis=1) == result).mean())
         return f"same labels {same:.3%}"
-    return f"largest difference {np.abs(fit.posterior - result).max():.1e}"
+    said = f"largest difference {np.abs(fit.posterior - result).max():.1e}"
+    if np.isfinite(objective):
+        away = abs(fit.log_likelihood[-1] - objective)
+        said += f"; objective {objective:.1f}, ours differs by {away:.1e}"
+    return said
 
 
 def own_cost(labels: int) -> None:
