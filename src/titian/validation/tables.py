@@ -283,3 +283,15 @@ def _number(text: str | None) -> float:
         return float(text or "nan")
     except ValueError:
         return float("nan")
+
+
+def encode(name: str, values: NDArray[np.object_] | Sequence[str]) -> Column:
+    """Turn a list of text into a column.
+
+    Args:
+        name: of the column.
+        values: n texts.
+    """
+    import pyarrow as pa
+
+    return _text(pa.chunked_array([pa.array(values, pa.string())]), name)

@@ -12,7 +12,7 @@ hold no verdict: near 0 and 1 they cover too little, and for a gap they lie too 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -105,3 +105,35 @@ def rates_of(tables: Ints, rate: Rate) -> Floats:
         hit += tables[..., outcome]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(hit / whole)
+
+
+def percentiles(
+    tables: Iterable[Ints], rates: Mapping[str, Rate], *, alpha: float
+) -> Mapping[str, tuple[Floats, Floats]]:
+    """Return each rate's percentile interval in each cell, as (lows, highs) of shape (k,).
+
+    Args:
+        tables: chunks of tables, from `draw_tables` or `draw_clustered`.
+        rates: what to compute.
+        alpha: one minus the nominal coverage.
+
+    Returns:
+        NaN where no draw has a denominator; draws without one are left out elsewhere.
+    """
+    drawn: dict[str, list[Floats]] = {name: [] for name in rates}
+    for chunk in tables:
+        for name, rate in rates.items():
+            drawn[name].append(rates_of(chunk, rate))
+    return {name: _ends(np.concatenate(chunks), alpha) for name, chunks in drawn.items()}
+
+
+def _ends(drawn: Floats, alpha: float) -> tuple[Floats, Floats]:
+    known = ~np.isnan(drawn)
+    if known.all():
+        low, high = np.quantile(drawn, (alpha / 2, 1 - alpha / 2), axis=0)
+        return low, high
+    ends = np.full((2, drawn.shape[1]), np.nan)
+    for cell in np.flatnonzero(known.any(axis=0)):
+        own = drawn[known[:, cell], cell]
+        ends[:, cell] = np.quantile(own, (alpha / 2, 1 - alpha / 2))
+    return ends[0], ends[1]
