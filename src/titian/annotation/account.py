@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from titian.annotation.agreement import Agreement, agreement
@@ -301,6 +303,9 @@ def _told_sites(paid: Reckoning) -> list[Spending]:
 def _costs(paid: Reckoning) -> list[Measurement]:
     unit = paid.currency or "currency unit"
     measured = [_cost(place, unit) for place in (paid.whole, *_told_sites(paid))]
+    if paid.notes:
+        said = " ".join((f"{measured[0].reason}.", *paid.notes))
+        measured[0] = replace(measured[0], reason=said)
     if paid.fixed_cost is not None:
         measured.append(
             Measurement(
@@ -317,7 +322,7 @@ def _costs(paid: Reckoning) -> list[Measurement]:
             value=price.per_accepted,
             n=round(paid.whole.accepted),
             unit=unit,
-            method=COUNT,
+            method=COUNT if price.rate_on is None else f"{COUNT}, rate of {price.rate_on}",
             subgroup={SITE: price.site},
             reason="a price has no interval; that readers there would agree as well is assumed",
         )

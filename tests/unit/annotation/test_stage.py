@@ -295,7 +295,22 @@ def test_pay_by_site_and_hour_prices_the_round_there_and_elsewhere(tmp_path):
     assert cost[same, "north"].value == pytest.approx(4 * 0.1 / 2)
     assert {m.unit for m in cost.values() if "cost" in m.name} == {"USD"}
     assert cost["saved_against_fixed", None].value == pytest.approx(0.5)
+    assert cost[same, "south"].method == "count, rate of 2026-02-27"
     assert "the same round elsewhere" in [figure.name for figure in ran.figures]
+
+
+def test_what_is_taken_for_missing_seconds_stands_beside_the_cost(tmp_path):
+    root = small(
+        tmp_path, "task,worker,label,seconds\nt,a,yes,36\nt,b,yes,\nu,a,no,36\nu,b,no,36\n"
+    )
+    terms = {"confidence": 0.51, "currency": "USD", "pay": (Pay(per_hour=10.0),)}
+    ran = run(replace(SMALL, **terms), root, root / "out")
+    (cost,) = [m for m in ran.measurements if m.name == "cost_per_accepted_label"]
+    assert cost.value == pytest.approx(0.2)
+    assert cost.reason == (
+        "a sum of what was paid has no interval. 1 of 4 labels without a site tell no seconds: "
+        "the mean of the others, 36.0 s, is taken."
+    )
 
 
 @pytest.mark.parametrize(
