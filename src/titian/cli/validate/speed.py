@@ -283,7 +283,7 @@ def _compare(
 
 
 def _draw(found: Speed, swept: tuple[Setting, ...], folder: Path) -> list[str]:
-    from titian.dossier.svg import SCREEN, draw
+    from titian.dossier.svg import PRINT, draw
     from titian.validation.speed.figures import latency_figure, sweep_figure
 
     drawn = [latency_figure(found), sweep_figure(swept) if swept else None]
@@ -292,7 +292,7 @@ def _draw(found: Speed, swept: tuple[Setting, ...], folder: Path) -> list[str]:
     for figure in drawn:
         if figure is not None:
             path = folder / f"{figure.name}.svg"
-            text = draw(figure, SCREEN, figure.name)
+            text = draw(figure, PRINT, figure.name)
             if "xmlns=" not in text.partition(">")[0]:
                 text = text.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
             path.write_text(text, encoding="utf-8")

@@ -24,23 +24,21 @@ def latency_figure(speed: Speed) -> LineFigure | None:
         return None
     ordered = np.sort(trace.latency_ns) / 1e6
     n = len(ordered)
-    # Half of the points lie in the last tenth: that is where a tail shows.
-    shares = np.concatenate(
-        [np.linspace(0, 0.9, POINTS // 2, endpoint=False), np.linspace(0.9, 1, POINTS // 2)]
-    )
+    # Evenly spaced in nines, so that the tail, which is what is promised, fills the picture.
+    shares = 1.0 - np.power(10.0, -np.linspace(0.0, np.log10(2 * n), POINTS))
     ranks = np.unique(np.minimum((shares * n).astype(int), n - 1))
-    percent = tuple(round(float(rank) / max(n - 1, 1) * 100, 4) for rank in ranks)
+    nines = tuple(round(_nines((float(rank) + 0.5) / n), 4) for rank in ranks)
     latency = tuple(
         round(float(value), 6) if np.isfinite(value) else None for value in ordered[ranks]
     )
-    series = [Series(label="latency", x=percent, y=latency)]
+    series = [Series(label="latency", x=nines, y=latency)]
     load = trace.load
     if load.target_latency_ms is not None:
-        share = load.percentile * 100
+        place = round(_nines(load.percentile), 4)
         series.append(
             Series(
-                label=f"bound at p{share:g}",
-                x=(0.0, share, share),
+                label=f"bound at p{load.percentile * 100:g}",
+                x=(0.0, place, place),
                 y=(load.target_latency_ms, load.target_latency_ms, 0.0),
                 style="reference",
             )
@@ -48,13 +46,17 @@ def latency_figure(speed: Speed) -> LineFigure | None:
     return LineFigure(
         name="latency",
         title=f"Latency, {load.scenario}",
-        caption="Queries in order of their latency, which counts from when each was due; the "
-        "right end is the tail. Unanswered queries leave a gap there.",
-        x_label="queries, % (fastest first)",
+        caption="Latency counts from when a query was due. Each step to the right leaves a "
+        "tenth of the queries: at 2, one in a hundred is slower. Unanswered queries leave a "
+        "gap at the right end.",
+        x_label="nines (at 1, 90 % are faster; at 2, 99 %)",
         y_label="latency, ms",
         series=tuple(series),
-        x_range=(0.0, 100.0),
     )
+
+
+def _nines(share: float) -> float:
+    return float(-np.log10(1.0 - share))
 
 
 def sweep_figure(settings: Sequence[Setting]) -> LineFigure:

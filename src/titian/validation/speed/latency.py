@@ -61,13 +61,15 @@ def latency_percentile(
     if not math.isfinite(value):
         over = float(np.mean(~np.isfinite(latency_ns)))
         return unknown(n, f"{over:.2%} of the queries had no answer")
-    ranks = quantile_ranks(n, percentile, alpha=alpha, inflation=inflation(latency_ns, value))
+    spread = inflation(latency_ns, value)
+    ranks = quantile_ranks(n, percentile, alpha=alpha, inflation=spread)
     if ranks is None:
         needed = math.ceil(math.log(alpha / 2) / math.log(max(percentile, 1 - percentile)))
         return Estimate(
             value=value / NS_PER_MS,
             n=n,
-            reason=f"an interval needs {needed} queries or more that are independent",
+            reason=f"{n:,} queries count as {max(1, round(n / spread)):,} independent ones; an "
+            f"interval needs {needed:,}",
         )
     low, high = (float(ordered[rank]) for rank in ranks)
     if not math.isfinite(high):

@@ -33,6 +33,7 @@ REPLAY = Replay(
 
 DEFAULT_DURATION_S = 10.0
 STEPS = 100
+SWEEP_TURN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ def run(settings: SpeedSettings, inputs: Mapping[str, Path], context: Context) -
         context.progress("queries", min(round(share * STEPS), STEPS), STEPS)
 
     found = measure_speed(target, settings.load, alpha=settings.alpha, progress=told)
-    swept = sweep(target, rng=np.random.default_rng([context.seed, 3]))
+    swept = sweep(target, rng=np.random.default_rng([context.seed, 3]), turn_s=SWEEP_TURN_S)
     drawn: tuple[Figure | None, ...] = (
         latency_figure(found),
         sweep_figure(swept),

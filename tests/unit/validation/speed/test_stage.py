@@ -89,7 +89,7 @@ def test_images_are_timed_at_the_median_size_of_the_cases(inputs):
 
 
 def test_a_run_states_its_numbers_and_catches_its_controls(inputs, tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "sweep", lambda target, rng: ())
+    monkeypatch.setattr(stage, "sweep", lambda target, **_: ())
     block = SpeedBlock(target_latency_ms=1_000.0, min_duration_s=0.05, percentile=99.0)
     settings = SPEED.configure(project(block))
     ran = SPEED.run(
