@@ -31,7 +31,7 @@ WHOLLY = 1.25  # dispersion from which they are wholly taken so
 ONE_WAY = 1.15  # dispersion from which errors that go one way are looked for
 ONE_WAY_WEIGHT = 4.0  # of the neutral fit, and of one-coin, against 2 for the others together
 OPPOSED = 0.01  # nats of entropy of the class shares by which both sides must move
-FLATTEN = 3.0  # flattening of the posterior per unit of dispersion above DEPENDENT
+FLATTEN = 2.0  # flattening of the posterior per unit of dispersion above DEPENDENT
 MOST = 2.0  # dispersion beyond this flattens no more
 
 
