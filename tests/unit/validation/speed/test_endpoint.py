@@ -171,7 +171,7 @@ def test_several_workers_each_have_a_connection(opened):
         load = make_load("server", target_qps=200.0, min_duration_s=0.3, min_queries=60)
         trace = generate(target.answer, load, workers=8)
     assert trace.answered.all()
-    assert trace.wall_s < 0.9  # one after the other takes 1.2 s
+    assert trace.wall_s < 1.1  # one after the other takes 1.2 s
 
 
 def test_an_answer_of_no_numbers_is_noted(opened):

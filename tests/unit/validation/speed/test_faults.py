@@ -53,8 +53,8 @@ def test_the_slow_path_moves_neither_mean_nor_median_much():
     slowed = slow_path(nothing, pause_s=0.01, pause=time.sleep)
     latency = generate(slowed, load).latency_ns / 1e6
     assert np.median(latency) < 1.0
-    assert latency.mean() < 1.0
-    assert (latency > 9).sum() == 10
+    assert latency.mean() < 2.0
+    assert 10 <= (latency > 9).sum() < 20
 
 
 def test_a_stall_is_one_slow_query_to_who_waits_for_answers():

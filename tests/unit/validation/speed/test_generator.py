@@ -170,7 +170,7 @@ def test_settings_of_the_interpreter_are_as_before():
     before = (sys.getswitchinterval(), gc.get_freeze_count())
     generate(
         lambda _query, _samples: seen.append((sys.getswitchinterval(), gc.get_freeze_count())),
-        make_load(min_duration_s=0.0),
+        make_load(min_duration_s=0.0, min_queries=3),
     )
     assert seen[0][0] < before[0]
     assert seen[0][1] > 0

@@ -65,7 +65,8 @@ def test_a_slow_tail_is_not_met_and_a_short_run_is_not_shown():
         CallableTarget(function=slow), quick(target_latency_ms=2, percentile=99)
     )
     assert found.verdict.status == "not met"
-    assert found.verdict.detail.startswith("p99 <= 2 ms does not hold: 35 of 700 queries")
+    assert found.verdict.detail.startswith("p99 <= 2 ms does not hold: ")
+    assert found.bound.over >= 35
     short = measure_speed(
         CallableTarget(function=lambda _: None),
         make_load(target_latency_ms=50, percentile=99, min_duration_s=0.0, min_queries=100),
