@@ -35,7 +35,7 @@ from titian.statistics.estimate import Estimate, intervals_of
 from titian.statistics.proportions import proportion, quantile
 
 # Fixed on simulated crowds; docs/decisions/0008-adaptive-redundancy.md says how.
-CONFIDENCE = 0.99  # the one confidence of the published benchmarks
+CONFIDENCE = 0.98  # the one confidence of the published benchmarks
 LEAST_VOTES = 3  # with two, a disagreement does not say who was wrong
 GAIN_SHARE = 0.25  # of 1 - confidence: expected gain at which asking more is given up
 LEAST_TO_GIVE_UP = 5  # votes of a task before that; a crowd seen twice is not yet known
