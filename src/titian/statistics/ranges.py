@@ -173,7 +173,7 @@ def _invert(
     inner = families[0].value.shape[:-1]
     level = np.asarray(alpha, dtype=np.float64)
     batch = (*level.shape, *inner)
-    level = np.broadcast_to(level.reshape(*level.shape, *(1 for _ in inner)), batch)
+    level = np.broadcast_to(level.reshape((*level.shape, *(1 for _ in inner))), batch)
     own = -ndtri(level / 2)
     value = np.max([_spread(groups) for groups in families], axis=0)
 
@@ -228,7 +228,13 @@ def _differences(groups: Groups, critical: Floats) -> tuple[Floats, Floats]:
         there = groups.shown & groups.shown[..., j, None]
         difference = groups.value - groups.value[..., j, None]
         below = np.where(there, difference - np.sqrt(down + up[..., j, None]), -np.inf)
-        above = difference + np.sqrt(up + down[..., j, None])
+        # An unknown group may lie anywhere between its limits: reaches add up.
+        reach = np.where(
+            there,
+            np.sqrt(up + down[..., j, None]),
+            np.sqrt(up) + np.sqrt(down[..., j, None]),
+        )
+        above = difference + reach
         above[..., j] = 0.0
         lowest = np.maximum(lowest, below.max(axis=-1))
         highest = np.maximum(highest, above.max(axis=-1))
@@ -297,20 +303,31 @@ def _tail(families: Sequence[Groups], wide: Floats, critical: Floats, near: floa
 def _within(groups: Groups, wide: Floats, critical: Floats, near: float) -> Floats:
     """Return P(no pair of one measure exceeds it).
 
-    A pair's standard error sqrt(x) is replaced by its tangent (x / s + s) / 2 at a typical
-    pair, which is a sum of one term for each group, so that the largest excess of any pair is
-    a largest minus a smallest value, and its probability a single integral.
+    A pair's standard error is replaced by a sum of one term for each group, so that the
+    largest excess of any pair is a largest minus a smallest value, and its probability a
+    single integral: sqrt(x^2 + y^2) = (x S + y T) / sqrt(S^2 + T^2) for a typical pair (S, T),
+    scaled so that it is right on average over the pairs that lie at the ends.
     """
     place = configuration(groups, wide, near)
-    end = wide[..., None]
+    upper, lower = (
+        np.where(groups.shown, np.exp(-distance / groups.error), 0.0) + LEAST_RATE
+        for distance in (wide[..., None] - place, place)
+    )
     square = groups.error**2
-    half = 0.0
-    for distance in (place, end - place):
-        weight = np.where(groups.shown, np.exp(-distance / groups.error), 0.0) + LEAST_RATE
-        half = half + (weight * square).sum(axis=-1) / weight.sum(axis=-1)
-    typical = np.sqrt(half)[..., None]
-    margin = critical[..., None] * (square / typical / 2 + typical / 4)
-    return excess_below(wide, place, groups.error, margin, groups.shown)
+    top, bottom = (
+        (weight * square).sum(axis=-1) / weight.sum(axis=-1) for weight in (upper, lower)
+    )
+    pair = np.sqrt(top + bottom)[..., None]
+    above = groups.error * np.sqrt(top)[..., None] / pair
+    below = groups.error * np.sqrt(bottom)[..., None] / pair
+    exact, summed = np.zeros_like(wide), np.zeros_like(wide)
+    for j in range(groups.value.shape[-1]):
+        weight = upper * lower[..., j, None]
+        weight[..., j] = 0.0
+        exact = exact + (weight * np.sqrt(square + square[..., j, None])).sum(axis=-1)
+        summed = summed + (weight * (above + below[..., j, None])).sum(axis=-1)
+    scale = (critical * exact / summed)[..., None]
+    return excess_below(wide, place, groups.error, (scale * above, scale * below), groups.shown)
 
 
 def configuration(groups: Groups, wide: Floats, near: float) -> Floats:
@@ -339,18 +356,19 @@ def configuration(groups: Groups, wide: Floats, near: float) -> Floats:
 
 
 def excess_below(
-    wide: Floats, place: Floats, error: Floats, margin: Floats, shown: Bools
+    wide: Floats, place: Floats, error: Floats, margins: tuple[Floats, Floats], shown: Bools
 ) -> Floats:
-    """Return P(max of (X - margin) - min of (X + margin) <= wide) for independent normal X.
+    """Return P(max of (X - first margin) - min of (X + second margin) <= wide), X normal.
 
     Args:
         wide: shape (...).
         place: shape (..., groups), the means.
-        error: shape (..., groups), the standard deviations.
-        margin: shape (..., groups), what each group is allowed.
+        error: shape (..., groups), the standard deviations; the X are independent.
+        margins: shape (..., groups) each, what a group is allowed above and below.
         shown: shape (..., groups); the others do not count.
     """
-    lowest = place + margin
+    over, under = margins
+    lowest = place + under
     start = np.where(shown, lowest - REACH * error, np.inf).min(axis=-1)
     stop = np.where(shown, lowest + REACH * error, np.inf).min(axis=-1)
     start, stop = (np.where(np.isfinite(item), item, 0.0) for item in (start, stop))
@@ -362,9 +380,10 @@ def excess_below(
     for g in range(place.shape[-1]):
         scale = 1.0 / error[..., g, None]
         centred = ((edges - place[..., g, None]) * scale).astype(np.float32)
-        margin_g = margin[..., g, None]
-        below = ndtr(centred - (margin_g * scale).astype(np.float32))
-        above = ndtr(centred[..., :-1] + ((shift + margin_g) * scale).astype(np.float32))
+        least = (under[..., g, None] * scale).astype(np.float32)
+        most = ((shift + over[..., g, None]) * scale).astype(np.float32)
+        below = ndtr(centred - least)
+        above = ndtr(centred[..., :-1] + most)
         here = shown[..., g, None]
         before *= np.where(here, above - below[..., :-1], 1.0)
         after *= np.where(here, np.maximum(above - below[..., 1:], 0.0), 1.0)

@@ -249,7 +249,7 @@ def _areas(cells: list[_Cell], alpha: float, least: int) -> Measured:
         [[cell.subjects(noun)[1] for cell in cells] for noun in ("positives", "negatives")],
         dtype=np.float64,
     )
-    size = steadied_sizes(value, size, *of_class, shown)
+    size = steadied_sizes(value, size, of_class[0], of_class[1], shown)
     return _blanked(
         Measured(
             name="auc",

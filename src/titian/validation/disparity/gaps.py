@@ -132,6 +132,7 @@ class Gap:
         reason: why there is no value; empty otherwise.
         verdict: against the bound that the user stated; None without one.
         more_cases: about how many would settle it; None when settled or unknown.
+        strict_low: the end nearest to "no gap", at the strictest level asked for.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Gap:
     reason: str = ""
     verdict: VerdictValue | None = None
     more_cases: int | None = None
+    strict_low: float | None = None
 
     @property
     def low(self) -> float | None:
@@ -197,13 +199,16 @@ def _gap(
     compute = ranges.ratio if definition.ratio else ranges.gap
     found = compute(families, alpha=np.asarray(alphas, dtype=np.float64))
     lowest, highest = _ends(families, shown, ratio=definition.ratio)
+    strictest = int(np.argmin(alphas))
+    low, high = found.low, found.high
     return replace(
         gap,
         value=float(found.value),
         intervals=tuple(
-            Interval(alpha=float(alpha), low=float(low), high=float(high))
-            for alpha, low, high in zip(alphas, found.low, found.high, strict=True)
+            Interval(alpha=float(alphas[i]), low=float(low[i]), high=float(high[i]))
+            for i in range(len(alphas))
         ),
+        strict_low=float((low if not definition.ratio else high)[strictest]),
         method=f"studentised range of {int(shown.sum())} groups inverted, {chosen[0].method}",
         lowest=part.subgroup(lowest),
         highest=part.subgroup(highest),

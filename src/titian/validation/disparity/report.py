@@ -67,6 +67,7 @@ def disparity(
     least: int = LEAST,
     max_gap: float | None = None,
     min_ratio: float | None = None,
+    family: int = 1,
     seed: int = 0,
 ) -> Disparity:
     """Measure every group and intersection, and the gaps between them.
@@ -78,6 +79,7 @@ def disparity(
         least: subjects in a denominator below which a group is not shown.
         max_gap: bound on every difference, for verdicts.
         min_ratio: bound on every ratio, for verdicts.
+        family: gaps that somebody will judge together later, with Holm's correction.
         seed: of the calibration error's simulated draws.
 
     Raises:
@@ -100,7 +102,11 @@ def disparity(
         )
     rows: list[Row] = []
     gaps: list[Gap] = []
-    steps = _levels(alpha, outcomes, len(parts), max_gap, min_ratio)
+    every = max(_judged(outcomes, len(parts)), 1)
+    judged = every if max_gap is not None or min_ratio is not None else 1
+    steps = ladder(alpha, max(judged, family))
+    # Findings are told at the strictest level, whether or not there is a bound.
+    steps = steps if len(steps) >= every else (*steps, alpha / every)
     for part in [partition((), n), *parts]:
         measured: list[Measured] = []
         if outcome is not None:
@@ -122,16 +128,8 @@ def disparity(
     )
 
 
-def _levels(
-    alpha: float,
-    outcomes: Outcomes,
-    parts: int,
-    max_gap: float | None,
-    min_ratio: float | None,
-) -> tuple[float, ...]:
-    """Return the levels at which gaps need intervals: Holm's, where there is a bound."""
-    if max_gap is None and min_ratio is None:
-        return (alpha,)
+def _judged(outcomes: Outcomes, parts: int) -> int:
+    """Return how many gaps a bound is held against: the size of Holm's family."""
     of_scores = {"auc", "calibration_in_the_large"}
     made = [
         gap
@@ -139,7 +137,7 @@ def _levels(
         if (outcomes.prediction is not None or set(gap.measures) <= of_scores)
         and (outcomes.score is not None or not set(gap.measures) & of_scores)
     ]
-    return ladder(alpha, max(len(made) * parts, 1))
+    return len(made) * parts
 
 
 def _rows(part: Partition, measured: list[Measured], alpha: float) -> Iterator[Row]:
