@@ -19,8 +19,11 @@ from titian.statistics.discrimination import auc
 from titian.statistics.estimate import Floats, Ints
 from titian.statistics.sample_size import Bound
 
-DRAWS = 20_000
-"""Simulated studies for each number tried: the power's standard error is 0.2 %."""
+DRAWS = 50_000
+"""Simulated studies for each number tried: the power's standard error is 0.13 %."""
+
+FIRST_DRAWS = 10_000
+"""Likewise while the search is still far off."""
 
 DRAWS_OF_SCORES = 1_000
 """Simulated studies whose cases are drawn one by one: 1 % for each number tried, and about
@@ -153,12 +156,21 @@ def share_limits(kinds: Ints, alpha: float) -> tuple[Floats, Floats, Floats]:
         size = np.where(varies, np.maximum(n / np.maximum(seen, 1.0), 1.0), subjects)
         df = np.where(varies, np.maximum(subjects - 1, 1.0), np.inf)
     size = np.maximum(size, 1.0)
-    q2 = np.where(np.isinf(df), ndtri(1 - alpha / 2), stdtrit(df, 1 - alpha / 2)) ** 2
+    q2 = _quantiles(df, alpha) ** 2
     centre = (value + q2 / (2 * size)) / (1 + q2 / size)
     half = np.sqrt(q2 * spread / size + (q2 / (2 * size)) ** 2) / (1 + q2 / size)
     low = np.where(known, np.where(value == 0.0, 0.0, np.minimum(centre - half, value)), 0.0)
     high = np.where(known, np.where(value == 1.0, 1.0, np.maximum(centre + half, value)), 1.0)
     return value, np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
+
+
+def _quantiles(df: Floats, alpha: float) -> Floats:
+    """Return Student's quantiles; the slow inverse is taken once for each df."""
+    known, place = np.unique(df, return_inverse=True)
+    finite = np.isfinite(known)
+    found = np.full(len(known), float(ndtri(1 - alpha / 2)))
+    found[finite] = stdtrit(known[finite], 1 - alpha / 2)
+    return np.asarray(found[place])
 
 
 # --- AUC: simulated cases --------------------------------------------------------------

@@ -103,6 +103,7 @@ def contrast(
     subgroup: Mapping[str, str] | None,
     alphas: Sequence[float],
     seed: int,
+    draws: int = DRAWS,
 ) -> Contrast:
     """Measure both models on the cases of `mask` and compare them.
 
@@ -113,6 +114,7 @@ def contrast(
         subgroup: what the mask stands for.
         alphas: one minus the nominal coverage of each interval wanted.
         seed: of the simulated draws; each row has generators of its own.
+        draws: bootstrap draws.
     """
     a = pair.a if mask is None else pair.a.take(mask)
     b = pair.b if mask is None else pair.b.take(mask)
@@ -134,7 +136,7 @@ def contrast(
         test = (
             None
             if difference.value is None or not difference.intervals
-            else _test(name, (a, b), pair, difference.value, spreads, rng)
+            else _test(name, (a, b), pair, difference.value, spreads, draws, rng)
         )
     if name in ("ppv", "npv"):
         difference = replace(difference, n=len(a))
@@ -188,6 +190,7 @@ def _test(
     pair: Pair,
     value: float,
     spreads: tuple[Floats, Floats],
+    draws: int,
     rng: np.random.Generator,
 ) -> Test:
     a, b = models
@@ -203,7 +206,7 @@ def _test(
             p = z_test(value, *spreads, a.subject)
             return Test(name=JACKKNIFE if single else JACKKNIFE_BY_SUBJECT, p_value=p)
         case _:
-            p = tail_probability(_draw_differences(name, a, b, pair.place, rng))
+            p = tail_probability(_draw_differences(name, a, b, pair.place, draws, rng))
             return Test(name=BOOTSTRAP if single else BOOTSTRAP_BY_SUBJECT, p_value=p)
 
 
@@ -229,9 +232,9 @@ def _mcnemar(test: str, measure: str, a: Cases, b: Cases, place: int) -> Test:
 
 
 def _draw_differences(
-    name: str, a: Cases, b: Cases, place: int, rng: np.random.Generator
+    name: str, a: Cases, b: Cases, place: int, draws: int, rng: np.random.Generator
 ) -> Floats:
-    """Return B's measure minus A's in bootstrap draws, shape (DRAWS,); NaN where unknown."""
+    """Return B's measure minus A's in bootstrap draws, shape (draws,); NaN where unknown."""
     if name == "balanced_accuracy":
         row, kinds, measure = a.label, len(a.classes), _recalls
         first, second = a.prediction == a.label, b.prediction == b.label
@@ -240,8 +243,8 @@ def _draw_differences(
         measure = {"ppv": _ppv, "npv": _npv, "f1": _f1}[name]
         first, second = a.prediction == place, b.prediction == place
     cell = row * 4 + first * 2 + second
-    counts = draw_counts(cell, a.subject, cells=4 * kinds, draws=DRAWS, rng=rng)
-    table = counts.reshape(DRAWS, kinds, 2, 2)  # draw, class, A, B
+    counts = draw_counts(cell, a.subject, cells=4 * kinds, draws=draws, rng=rng)
+    table = counts.reshape(draws, kinds, 2, 2)  # draw, class, A, B
     with np.errstate(invalid="ignore"):
         return np.asarray(measure(table.sum(axis=2)) - measure(table.sum(axis=3)))
 

@@ -16,6 +16,7 @@ from titian.statistics.sample_size import (
     Rise,
     drawn_share_power,
     normal_guess,
+    settled,
     share_power,
     simulated_rise,
     smallest_drawn,
@@ -24,6 +25,7 @@ from titian.statistics.sample_size import (
 from titian.statistics.simulated_power import (
     DRAWS,
     DRAWS_OF_SCORES,
+    FIRST_DRAWS,
     Group,
     counted_power,
     scored_power,
@@ -150,7 +152,7 @@ def _plan_counts(design: Design, rng: np.random.Generator, progress: Progress) -
     def searched(whole: float, fixed: bool) -> tuple[int, Callable[[int], float]]:
         groups = _groups(design, whole)
 
-        def power_at(subjects: int) -> float:
+        def power_at(subjects: int, draws: int = DRAWS) -> float:
             return counted_power(
                 subjects,
                 groups,
@@ -159,12 +161,18 @@ def _plan_counts(design: Design, rng: np.random.Generator, progress: Progress) -
                 icc=design.icc,
                 gap=design.gap,
                 rng=rng,
+                draws=draws,
                 fixed=fixed,
             )
 
+        def roughly(subjects: int) -> float:
+            return power_at(subjects, FIRST_DRAWS)
+
         start = math.ceil(guess / min(group.part for group in groups))
-        n, rise = simulated_rise(power_at, design.power, start, draws=DRAWS, progress=progress)
-        return n, _told(rise, power_at)
+        n, _ = simulated_rise(
+            roughly, design.power, start, draws=FIRST_DRAWS, progress=progress
+        )
+        return settled(power_at, design.power, n), power_at
 
     smallest = min(_shares(design))
     needed, of_denominator = searched(1.0, True)
