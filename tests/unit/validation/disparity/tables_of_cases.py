@@ -26,8 +26,5 @@ def outcomes(seed: int = 0, n: int = 2_000, *, small: int = 0) -> Outcomes:
         label=label,
         prediction=score > 0.5,
         score=score,
-        groups=(
-            column("site", site),
-            column("sex", rng.choice(["f", "m"], n + small).tolist()),
-        ),
+        groups=(column("site", site), column("sex", sex[: n + small])),
     )
