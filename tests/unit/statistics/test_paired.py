@@ -147,6 +147,14 @@ def test_equal_models_leave_an_interval_around_zero() -> None:
     assert interval.high - interval.low < 0.2
 
 
+def test_models_that_agree_on_a_few_cases_are_not_called_equal() -> None:
+    half = np.array([True, False] * 5)
+    few, many = difference(half, half), difference(np.tile(half, 40), np.tile(half, 40))
+    assert few.intervals[0].low < -0.15
+    assert few.intervals[0].high > 0.15
+    assert -0.015 < many.intervals[0].low < -0.003
+
+
 def test_two_perfect_models_are_not_called_equal() -> None:
     right = np.ones(20, dtype=bool)
     interval = difference(right, right).intervals[0]

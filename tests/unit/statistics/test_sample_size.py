@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import betabinom, binom
 
 from titian import statistics
+from titian.statistics import ranges
+from titian.statistics.clusters import clustering
+from titian.statistics.proportions import effective_size
 from titian.statistics.sample_size import (
     Bound,
     OutOfReach,
@@ -164,3 +167,24 @@ def test_a_rise_finds_the_root_of_a_known_curve_from_a_bad_guess() -> None:
 
 def statistics_normal(x: float) -> float:
     return 0.5 * (1 + math.erf(x / math.sqrt(2)))
+
+
+def test_a_planned_gap_is_judged_by_the_interval_that_gaps_are_shown_with() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(30):
+        kinds = [
+            rng.multinomial(40, kind_chances(3, share, 0.3), size=1) for share in (0.8, 0.9)
+        ]
+        limits = [share_limits(kind, 0.05) for kind in kinds]
+        found = []
+        for kind in kinds:
+            success = np.concatenate(
+                [np.arange(3) < wins for wins in range(4) for _ in range(kind[0][wins])]
+            ).astype(np.float64)
+            groups = clustering(np.repeat(np.arange(40), 3), 120)
+            found.append((success.mean(), *effective_size(success, groups)))
+        value, size, df = (np.array([column]) for column in zip(*found, strict=True))
+        shown = ranges.gap(
+            [ranges.proportions(value, size, df, np.ones((1, 2), dtype=bool))], alpha=0.05
+        )
+        assert gap_limit(*limits)[0] == pytest.approx(shown.high[0])
