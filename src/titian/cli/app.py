@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from titian import __version__
+from titian.cli.accelerator.app import app as accelerator
 from titian.cli.annotation.app import app as annotation
 from titian.cli.demo import demo
 from titian.cli.guard import GuardedGroup
@@ -66,3 +67,4 @@ app.command()(verify)
 app.add_typer(ledger, name="ledger")
 app.add_typer(annotation, name="annotation")
 app.add_typer(validate, name="validate")
+app.add_typer(accelerator, name="accelerator")

@@ -1,0 +1,20 @@
+"""The table of the accelerator commands; modules named here import nothing heavy either."""
+
+from __future__ import annotations
+
+import typer
+
+from titian.cli.accelerator.package import package
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Cost, explore, build and prove an accelerator for a trained model.",
+)
+
+
+@app.callback()
+def accelerator() -> None:
+    """Cost, explore, build and prove an accelerator for a trained model."""
+
+
+app.command()(package)
