@@ -42,6 +42,7 @@ RATES: Mapping[str, Rate] = {
     "sensitivity": Rate(success=(3,), among=(2, 3), noun="positives"),
     "specificity": Rate(success=(0,), among=(0, 1), noun="negatives"),
     "false_positive_rate": Rate(success=(1,), among=(0, 1), noun="negatives"),
+    "false_negative_rate": Rate(success=(2,), among=(2, 3), noun="positives"),
     "ppv": Rate(success=(3,), among=(1, 3), noun="predicted positives"),
     "npv": Rate(success=(0,), among=(0, 2), noun="predicted negatives"),
     "accuracy": Rate(success=(0, 3), among=(0, 1, 2, 3), noun="cases"),

@@ -14,6 +14,7 @@ from titian.validation.disparity.counts import outcome_codes, tally
 from titian.validation.disparity.estimates import (
     LEAST,
     Measured,
+    measure_prevalence,
     measure_rates,
     measure_scores,
 )
@@ -68,7 +69,7 @@ def disparity(
     max_gap: float | None = None,
     min_ratio: float | None = None,
     family: int = 1,
-    seed: int = 0,
+    seed: int | None = 0,
 ) -> Disparity:
     """Measure every group and intersection, and the gaps between them.
 
@@ -80,7 +81,7 @@ def disparity(
         max_gap: bound on every difference, for verdicts.
         min_ratio: bound on every ratio, for verdicts.
         family: gaps that somebody will judge together later, with Holm's correction.
-        seed: of the calibration error's simulated draws.
+        seed: of the calibration error's simulated draws; None leaves that error out.
 
     Raises:
         InputError: T-V110, T-V111: too many cells, or a setting out of range.
@@ -88,10 +89,10 @@ def disparity(
     _refuse_settings(alpha, intersections, least, max_gap, min_ratio)
     n = len(outcomes)
     parts = list(partitions(outcomes.groups, n, intersections))
-    outcome = (
-        None
-        if outcomes.prediction is None
-        else outcome_codes(outcomes.label, outcomes.prediction)
+    decided = outcomes.prediction is not None
+    outcome = outcome_codes(
+        outcomes.label,
+        np.zeros(n, dtype=np.bool_) if outcomes.prediction is None else outcomes.prediction,
     )
     ranked = None if outcomes.score is None else np.argsort(outcomes.score, kind="stable")
     notes = list(outcomes.notes)
@@ -108,9 +109,9 @@ def disparity(
     # Findings are told at the strictest level, whether or not there is a bound.
     steps = steps if len(steps) >= every else (*steps, alpha / every)
     for part in [partition((), n), *parts]:
-        measured: list[Measured] = []
-        if outcome is not None:
-            counts = tally(outcome, part, subject=outcomes.subject, weight=outcomes.weight)
+        counts = tally(outcome, part, subject=outcomes.subject, weight=outcomes.weight)
+        measured = [measure_prevalence(counts, alpha=alpha, least=least)]
+        if decided:
             measured += measure_rates(counts, alpha=alpha, least=least)
         if ranked is not None:
             measured += measure_scores(
