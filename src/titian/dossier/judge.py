@@ -9,7 +9,7 @@ Which measurements a requirement means:
 - without ``for_each``: the measurement of all cases; or, where a model of several classes
   was measured class by class, one row a class, all in one family;
 - with ``for_each``: for each column, the measurements whose subgroup is that column alone
-  (or that column and the class), all columns in one family.
+  (or that column and the class), all columns in one family; a gap gives one row a column.
 
 All rows of a requirement come from one statement: the last one that holds its measure.
 """
@@ -24,6 +24,7 @@ from typing import Any
 from titian.dossier.reference import bound_number
 from titian.statistics.families import FamilyRow, judge_family
 from titian.values import (
+    ALL_GROUPS,
     Attribute,
     Finding,
     Measurement,
@@ -201,6 +202,8 @@ def _row(requirement: Requirement, digest: str, at: int, measured: Measurement) 
         n=measured.n,
         evidence={"statement": digest, "pointer": f"/predicate/measurements/{at}"},
     )
+    if measured.unit != "1":
+        verdict = replace(verdict, bound=f"{verdict.bound} {measured.unit}")
     if measured.n < requirement.min_count:
         return _Row(
             verdict=replace(
@@ -226,6 +229,8 @@ def _absent_bands(
 ) -> list[_Row]:
     bands = next((item.bands for item in attributes if item.column == column), ())
     seen = {(measured.subgroup or {}).get(column) for _, measured in chosen}
+    if ALL_GROUPS in seen:  # a gap names a band that is too small itself
+        return []
     names = [f"[{low:g},{high:g})" for low, high in pairwise(bands)]
     return [
         _Row(

@@ -33,6 +33,9 @@ _KINDS: dict[str, type[Any]] = {
     "flow": FlowFigure,
 }
 
+FIRST_STAGE = "validate"
+"""Whose figures a reader wants to see before all others."""
+
 
 def read_figure(item: Mapping[str, Any], where: str) -> Figure:
     """Rebuild a figure from a statement.
@@ -56,7 +59,7 @@ def read_figure(item: Mapping[str, Any], where: str) -> Figure:
 
 
 def figures_section(evidence: Evidence, project: Project) -> Section | None:
-    """Return the figures, those of the last stages first: they are nearest to the release.
+    """Return the figures, first what the model can do, then stage by stage.
 
     Args:
         evidence: the run's statements.
@@ -67,7 +70,10 @@ def figures_section(evidence: Evidence, project: Project) -> Section | None:
     case_images = project.dossier.case_images
     drawn: list[Picture] = []
     tables: list[Block] = []
-    for statement in reversed(evidence.statements):
+    nearest = sorted(
+        evidence.statements, key=lambda statement: statement.stage == FIRST_STAGE, reverse=True
+    )
+    for statement in nearest:
         for pointer, item in statement.items("figures"):
             where = f"figure {pointer} of stage {statement.stage!r}"
             figure = read_figure(item, where)

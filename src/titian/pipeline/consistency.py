@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from titian.pipeline.document import Place, value_at
-from titian.pipeline.schema import MEASURES, scalar_text, shown, table_value
+from titian.pipeline.schema import GAPS, MEASURES, SPEEDS, scalar_text, shown, table_value
 
 SHARES_TOLERANCE: Final = 1e-6
 """How far the three shares may be from 1: decimals such as 0.333333 are meant to add up."""
@@ -151,6 +151,15 @@ def _requirement_problems(tree: Any) -> Iterator[Found]:  # noqa: ANN401 - plain
             lines.setdefault(name, i)
         yield from _subject_problems(item, place)
         yield from _bound_problems(item, place)
+        for block, measures in (("disparity", GAPS), ("speed", SPEEDS)):
+            if item.get("measure") in measures and block not in tree:
+                yield (
+                    (*place, "measure"),
+                    "T-P030",
+                    f"'{item['measure']}' is measured only with the block '{block}', which "
+                    "the project lacks",
+                    f"Add '{block}: {{}}' to the project file.",
+                )
         wanted = item.get("for_each")
         listed_columns = wanted if isinstance(wanted, list) else [wanted]
         for column in listed_columns:
@@ -174,12 +183,28 @@ def _subject_problems(item: Mapping[str, Any], place: Place) -> Iterator[Found]:
             f"the requirement has {has}; it bounds one measure or counts one finding",
             "Keep exactly one of the two keys.",
         )
-    if isinstance(measure, str) and measure not in MEASURES:
+    known = (*MEASURES, *GAPS, *SPEEDS)
+    if isinstance(measure, str) and measure not in known:
         yield (
             (*place, "measure"),
             "T-P014",
-            f"unknown measure '{measure}'; measures are {', '.join(MEASURES)}",
-            _nearest_remedy(measure, MEASURES, "Use one of these."),
+            f"unknown measure '{measure}'; measures are {', '.join(MEASURES)}, and the gaps "
+            "and speeds in the reference of measures",
+            _nearest_remedy(measure, known, "Use one of these."),
+        )
+    if measure in GAPS and not item.get("for_each"):
+        yield (
+            place,
+            "T-P018",
+            f"'{measure}' is a gap between the groups of a column, and for_each names none",
+            "Name the columns under for_each.",
+        )
+    if measure in SPEEDS and item.get("for_each"):
+        yield (
+            (*place, "for_each"),
+            "T-P018",
+            f"for_each divides a measure by groups; '{measure}' has none",
+            "Take for_each out.",
         )
     if isinstance(finding, str) and not _FINDING_FORM.match(finding):
         yield (
@@ -220,11 +245,19 @@ def _bound_problems(item: Mapping[str, Any], place: Place) -> Iterator[Found]:
                 f"expected a whole number of findings, 0 or more, found {shown(item[key])}",
                 "Give a count such as 0.",
             )
+        elif item.get("measure") in SPEEDS:
+            if bound < 0:
+                yield (
+                    (*place, key),
+                    "T-P013",
+                    f"the bound {shown(item[key])} is negative; speeds are 0 or more",
+                    "Give a latency in ms or a throughput in samples a second.",
+                )
         elif item.get("finding") is None and not 0 <= bound <= 1:
             yield (
                 (*place, key),
                 "T-P013",
-                f"the bound {shown(item[key])} lies outside [0, 1], the range of every measure",
+                f"the bound {shown(item[key])} lies outside [0, 1], the range of the measure",
                 "Write 80 % as 0.80.",
             )
 

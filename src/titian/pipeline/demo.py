@@ -52,6 +52,8 @@ annotate:                    # five simulated readers, four readings a picture
   labels: readings.csv
   currency: USD
 training: {{recipe: auto, seed: 7}}
+disparity: {{}}                # gaps between groups, slices that nobody named, shortcuts
+speed: {{min_duration_s: 1}}   # one query after another, on this machine
 sites:
   - {{name: boston, country: US, time_zone: America/New_York}}
 site: boston
@@ -67,6 +69,8 @@ requirements:
   - {{id: R9, finding: data.duplicate_leak, at_most: 0}}
   - {{id: R10, finding: annotation.spammer, at_most: 0}}
   - {{id: R11, finding: annotation.careless_reader, at_most: 0}}
+  - {{id: R12, measure: equal_opportunity, at_most: 0.30, for_each: [site, sex]}}
+  - {{id: R13, measure: latency_p90, at_most: 250}}     # milliseconds
 dossier: {{cases: true}}
 """
 

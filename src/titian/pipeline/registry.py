@@ -13,7 +13,9 @@ from titian.dataset.stage import INGEST, INGEST_ANNOTATED, SPLIT
 from titian.dossier.stage import VERDICT
 from titian.stage import Stage
 from titian.training.stage import TRAIN
+from titian.validation.disparity.stage import DISPARITY
 from titian.validation.predict import PREDICT
+from titian.validation.speed.stage import SPEED
 from titian.validation.stage import VALIDATE
 from titian.validation.vendor import ADMIT
 
@@ -26,5 +28,7 @@ STAGES: tuple[Stage[Any], ...] = (
     ADMIT,
     PREDICT,
     VALIDATE,
+    DISPARITY,
+    SPEED,
     VERDICT,
 )

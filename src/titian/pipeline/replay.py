@@ -20,6 +20,7 @@ from titian.pipeline.registry import STAGES
 from titian.pipeline.reporter import Reporter, SilentReporter
 from titian.pipeline.run import run_project, statements_json
 from titian.stage import Stage, StageResult
+from titian.validation.disparity.stage import DISPARITY
 from titian.validation.stage import VALIDATE, measure_cases
 from titian.values import JsonValue, Project, from_json, to_json
 
@@ -119,9 +120,11 @@ def _from_dossier(
     if VERDICT.name in then:
         content = {"statements": statements_json(earlier)}
         now[VERDICT.name] = again.predicate(VERDICT, VERDICT.run, content)
-    if VALIDATE.name in then and "cases.parquet" in files:
+    if "cases.parquet" in files:
         content = {"cases": files["cases.parquet"]}
-        now[VALIDATE.name] = again.predicate(VALIDATE, measure_cases, content)
+        for stage, run in ((VALIDATE, measure_cases), (DISPARITY, DISPARITY.run)):
+            if stage.name in then:
+                now[stage.name] = again.predicate(stage, run, content)
     return now
 
 

@@ -46,6 +46,32 @@ MEASURES: Final = (
 )
 """Measure ids, as requirements and verdicts name them. Every one lies in [0, 1]."""
 
+GAPS: Final = (
+    "demographic_parity",
+    "equal_opportunity",
+    "equalized_odds",
+    "predictive_parity",
+    "demographic_parity_ratio",
+    "equal_opportunity_ratio",
+    "equalized_odds_ratio",
+    "predictive_parity_ratio",
+    "accuracy_equality",
+    "auc_gap",
+    "calibration_gap",
+)
+"""Gaps between the groups of a column, as the block ``disparity`` measures them, in [0, 1]."""
+
+SPEEDS: Final = (
+    "latency_p50",
+    "latency_p90",
+    "latency_p95",
+    "latency_p97",
+    "latency_p99",
+    "latency_p99_9",
+    "throughput",
+)
+"""What the block ``speed`` measures: latencies in ms, throughput in samples a second."""
+
 SCHEMA_ID: Final = "urn:titian:project-file:1"
 
 
@@ -253,8 +279,9 @@ class RequirementBlock(Block):
     id: ScalarText = Field(description="Unique within the project.")
     measure: Text | None = Field(
         default=None,
-        description="Measure id.",
-        json_schema_extra={"enum": [*MEASURES]},
+        description="Measure id; a gap needs the block disparity and for_each, a speed the "
+        "block speed.",
+        json_schema_extra={"enum": [*MEASURES, *GAPS, *SPEEDS]},
     )
     finding: Text | None = Field(
         default=None, description="Finding code whose count is bounded."

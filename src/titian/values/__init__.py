@@ -14,7 +14,7 @@ from titian.values.figure import (
 )
 from titian.values.finding import Finding, Severity
 from titian.values.json import JsonValue, from_json, to_json
-from titian.values.measurement import Interval, Measurement
+from titian.values.measurement import ALL_GROUPS, Interval, Measurement
 from titian.values.project import (
     Attribute,
     Data,
@@ -28,6 +28,7 @@ from titian.values.replay import Replay
 from titian.values.verdict import Verdict, VerdictValue
 
 __all__ = [
+    "ALL_GROUPS",
     "Artifact",
     "Attribute",
     "BarFigure",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+ALL_GROUPS = "all groups"
+"""A column's value in the subgroup of a gap: it is about all groups of that column."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from titian.dossier.judge import Witness, bound_text, judge
 from titian.values import (
+    ALL_GROUPS,
     Attribute,
     Control,
     Finding,
@@ -219,6 +222,22 @@ def test_band_without_any_measurement_keeps_its_row():
         ({"age": "[40,65.5)"}, "not shown"),
     ]
     assert rows[1].reason == "no measurement 'auc' in this group"
+
+
+def test_a_gap_has_one_row_a_column_and_none_for_its_bands():
+    need = Requirement(id="R6", measure="auc_gap", at_most=0.2, for_each=("age",))
+    row = one(
+        need,
+        witness(measured("auc_gap", 0.1, 0.05, 0.15, subgroup={"age": ALL_GROUPS})),
+        attributes=[Attribute(column="age", bands=(0, 40, 65.5))],
+    )
+    assert (row.subgroup, row.verdict) == ({"age": "all groups"}, "met")
+
+
+def test_a_bound_is_told_in_the_unit_of_what_was_measured():
+    need = Requirement(id="R7", measure="latency_p99", at_most=50)
+    row = one(need, witness(replace(measured("latency_p99", 9.0, 8.0, 11.0), unit="ms")))
+    assert (row.bound, row.verdict) == ("<= 50 ms", "met")
 
 
 def test_column_without_any_measurement_is_not_shown():

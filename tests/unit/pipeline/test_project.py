@@ -252,10 +252,10 @@ requirements:
         "Give a value within the range.",
         "T-P014: $.requirements[0].measure (line 10 of titian.yaml): unknown measure "
         "'sensitvity'; measures are sensitivity, specificity, ppv, npv, accuracy, "
-        "balanced_accuracy, f1, auc, average_precision, brier, expected_calibration_error. "
-        "Did you mean 'sensitivity'?",
+        "balanced_accuracy, f1, auc, average_precision, brier, expected_calibration_error, "
+        "and the gaps and speeds in the reference of measures. Did you mean 'sensitivity'?",
         "T-P013: $.requirements[0].at_least (line 10 of titian.yaml): the bound 80 lies "
-        "outside [0, 1], the range of every measure. Write 80 % as 0.80.",
+        "outside [0, 1], the range of the measure. Write 80 % as 0.80.",
         "T-P018: $.requirements[0].for_each (line 10 of titian.yaml): 'sx' is none of "
         "data.attributes (sex, age). Did you mean 'sex'?",
         "T-P015: $.requirements[1].id (line 11 of titian.yaml): the id '1' is that of "
@@ -399,12 +399,12 @@ def test_a_bad_file_is_refused_with_place_rule_and_remedy(refused, text, message
         (
             "{id: R, measure: auc, at_least: .inf}",
             "T-P013: $.requirements[0].at_least (line 3 of titian.yaml): the bound Infinity "
-            "lies outside [0, 1], the range of every measure. Write 80 % as 0.80.",
+            "lies outside [0, 1], the range of the measure. Write 80 % as 0.80.",
         ),
         (
             "{id: R, measure: auc, at_least: .nan}",
             "T-P013: $.requirements[0].at_least (line 3 of titian.yaml): the bound NaN lies "
-            "outside [0, 1], the range of every measure. Write 80 % as 0.80.",
+            "outside [0, 1], the range of the measure. Write 80 % as 0.80.",
         ),
         (
             "{id: R, finding: data.subject_leak, at_most: 0.5}",
@@ -423,6 +423,12 @@ def test_a_bad_file_is_refused_with_place_rule_and_remedy(refused, text, message
             "measure by groups; a count of findings has none. Take for_each out.",
         ),
         (
+            "{id: R, measure: equal_opportunity, at_most: 0.1, for_each: [sex]}",
+            "T-P030: $.requirements[0].measure (line 3 of titian.yaml): 'equal_opportunity' is "
+            "measured only with the block 'disparity', which the project lacks. Add "
+            "'disparity: {}' to the project file.",
+        ),
+        (
             "{id: R, measure: auc, at_least: 0.5, min_count: 0}",
             "T-P013: $.requirements[0].min_count (line 3 of titian.yaml): expected a number of "
             "at least 1, found 0. Give a value within the range.",
@@ -435,6 +441,29 @@ def test_a_bad_requirement_is_refused(refused, requirement, message):
         f"requirements: [{requirement}]\n"
     )
     assert refused(text) == [message]
+
+
+def test_gaps_and_speeds_have_rules_of_their_own(tmp_path):
+    path = tmp_path / "titian.yaml"
+    path.write_text(
+        "name: a\ndata: {table: t.csv, label: y, attributes: [sex]}\n"
+        "disparity: {}\nspeed: {}\nrequirements:\n"
+        "  - {id: R1, measure: equal_opportunity, at_most: 0.1}\n"
+        "  - {id: R2, measure: latency_p99, at_most: 50, for_each: [sex]}\n"
+        "  - {id: R3, measure: throughput, at_least: -1}\n"
+    )
+    with pytest.raises(InputError) as caught:
+        read_project(path)
+    assert [str(problem) for problem in caught.value.problems] == [
+        "T-P018: $.requirements[0] (line 6 of titian.yaml): 'equal_opportunity' is a gap "
+        "between the groups of a column, and for_each names none. Name the columns under "
+        "for_each.",
+        "T-P018: $.requirements[1].for_each (line 7 of titian.yaml): for_each divides a "
+        "measure by groups; 'latency_p99' has none. Take for_each out.",
+        "T-P013: $.requirements[2].at_least (line 8 of titian.yaml): the bound -1 is "
+        "negative; speeds are 0 or more. Give a latency in ms or a throughput in samples a "
+        "second.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,17 @@ import yaml
 
 from titian.pipeline.project import read_project
 from titian.pipeline.registry import STAGES
-from titian.pipeline.schema import MEASURES, DataBlock, ProjectFile, json_schema
+from titian.pipeline.schema import (
+    GAPS,
+    MEASURES,
+    SPEEDS,
+    DataBlock,
+    ProjectFile,
+    json_schema,
+)
 from titian.pipeline.template import SCHEMA_PLACE, project_text, write_template
+from titian.validation.disparity import gaps
+from titian.validation.speed.latency import SHOWN
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs/reference/project-file.md"
@@ -39,8 +48,15 @@ def test_every_code_of_the_project_file_is_documented_and_every_entry_is_raised(
 def test_the_page_names_every_measure_and_every_key():
     page = PAGE.read_text()
     blocks = [stage.block for stage in STAGES if stage.block]
-    for word in (*MEASURES, *ProjectFile.model_fields, *DataBlock.model_fields, *blocks):
+    measures = (*MEASURES, *GAPS, *SPEEDS)
+    for word in (*measures, *ProjectFile.model_fields, *DataBlock.model_fields, *blocks):
         assert f"`{word}`" in page, f"{word} is not on {PAGE.name}"
+
+
+def test_a_requirement_knows_the_gaps_and_speeds_that_are_measured():
+    assert set(GAPS) == set(gaps.GAPS)
+    percentiles = {f"latency_p{f'{share * 100:g}'.replace('.', '_')}" for share in SHOWN}
+    assert set(SPEEDS) == percentiles | {"throughput"}
 
 
 def test_the_project_on_the_page_is_read(tmp_path):

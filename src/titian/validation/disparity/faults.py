@@ -79,16 +79,16 @@ def call_more(
 
 
 def shift_scores(outcomes: Outcomes, *, column: int, group: int) -> Outcomes:
-    """Double the odds that the scores of one group claim."""
+    """Raise the odds that the scores of one group claim to four times what they are."""
     if outcomes.score is None:
         raise ValueError("there are no scores to change")
-    odds = 2.0 * outcomes.score / (1 - outcomes.score)
+    odds = 4.0 * outcomes.score / (1 - outcomes.score)
     chosen = _members(outcomes, column, group)
     return replace(outcomes, score=np.where(chosen, odds / (1 + odds), outcomes.score))
 
 
 def _control(fault: str, outcomes: Outcomes, name: str) -> Control:
-    found = standing(disparity(outcomes, alpha=LEVEL))
+    found = standing(disparity(outcomes, alpha=LEVEL, seed=None))
     named = [gap for gap in found if gap.name == name]
     detail = (
         f"{name} by {named[0].by[0]} {named[0].value:.3f}, from {named[0].low:.3f}"
