@@ -167,6 +167,29 @@ def test_shipped_cases_let_validation_be_replayed_without_the_data(project):
     assert rows["validate"] == "identical"
 
 
+COMPARED_AND_TIMED = """\
+  - {id: R4, measure: equal_opportunity, at_most: 0.6, for_each: [sex]}
+  - {id: R5, measure: latency_p90, at_most: 10000}
+disparity: {}
+speed: {min_duration_s: 0.1}
+dossier: {cases: true}
+"""
+
+
+def test_what_cannot_be_derived_is_judged_from_its_own_statement(project):
+    text = (project / "titian.yaml").read_text() + COMPARED_AND_TIMED
+    (project / "titian.yaml").write_text(text)
+    judged = {row.id: row for row in run(project).verdicts}
+    assert judged["R4"].subgroup == {"sex": "all groups"}
+    assert judged["R5"].verdict is VerdictValue.MET
+    assert judged["R5"].bound == "<= 10000 ms"
+    again = {row.stage: row.outcome for row in replay(project / "dossier", data=project).rows}
+    assert (again["speed"], again["disparity"]) == ("not replayed", "identical")
+    assert again["verdict"] == "identical"
+    shipped = {row.stage: row.outcome for row in replay(project / "dossier").rows}
+    assert (shipped["disparity"], shipped["verdict"]) == ("identical", "identical")
+
+
 def test_replay_on_other_data_differs(finished, tmp_path):
     other = write_table_study(tmp_path / "other", seed=6)
     done = titian("verify", finished / "dossier", "--replay", "--data", other)

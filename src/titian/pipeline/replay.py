@@ -50,7 +50,7 @@ def replay(
         if data is None:
             now = _from_dossier(project, then, files, folder, reporter)
         else:
-            now = _from_data(project, folder, data, reporter)
+            now = _from_data(project, then, folder, data, reporter)
     tolerance = 0.0
     rows = []
     for stage, entry in then.items():
@@ -84,22 +84,48 @@ def _by_stage(entries: Iterable[LedgerEntry]) -> dict[str, LedgerEntry]:
 
 
 def _from_data(
-    project: Project, folder: Path, data: Path, reporter: Reporter
+    project: Project,
+    then: Mapping[str, LedgerEntry],
+    folder: Path,
+    data: Path,
+    reporter: Reporter,
 ) -> dict[str, Predicate]:
-    """Run the project anew, with a key of its own that is thrown away."""
-    for block in project.blocks.values():
+    """Run the project anew, with a key of its own that is thrown away.
+
+    A stage that says of itself that it cannot be derived (a timing) is not run: the verdicts
+    are judged from the new statements and, for such a stage, from its own.
+    """
+    recorded = {
+        stage: entry.statement["predicate"]
+        for stage, entry in then.items()
+        if not entry.statement["predicate"]["replay"]["derivable"]
+    }
+    idle = {stage.block for stage in STAGES if stage.name in recorded}
+    blocks = {name: block for name, block in project.blocks.items() if name not in idle}
+    for block in blocks.values():
         model = getattr(block, "onnx", None)
         if model is not None and (data / model).is_file():
             shutil.copyfile(data / model, folder / Path(model).name)
     outcome = run_project(
-        replace(project, key=None),
+        replace(project, key=None, blocks=blocks),
         folder,
         data=data,
         reporter=reporter,
         key_folder=folder / "keys",
     )
     entries = read_ledger((outcome.dossier / "ledger.json").read_bytes()).entries
-    return {s: entry.statement["predicate"] for s, entry in _by_stage(entries).items()}
+    now = {s: entry.statement["predicate"] for s, entry in _by_stage(entries).items()}
+    if recorded and VERDICT.name in then:
+        earlier = [
+            (entry.digest, recorded.get(stage) or now[stage])
+            for stage, entry in then.items()
+            if stage in recorded or (stage in now and stage != VERDICT.name)
+        ]
+        content = {"statements": statements_json(earlier)}
+        now[VERDICT.name] = _Again(project, folder, reporter).predicate(
+            VERDICT, VERDICT.run, content
+        )
+    return now
 
 
 def _from_dossier(
