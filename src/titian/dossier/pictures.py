@@ -59,7 +59,7 @@ def read_figure(item: Mapping[str, Any], where: str) -> Figure:
 
 
 def figures_section(evidence: Evidence, project: Project) -> Section | None:
-    """Return the figures, first what the model can do, then stage by stage.
+    """Return the figures, first what the model can do, then stages from the last back.
 
     Args:
         evidence: the run's statements.
@@ -70,10 +70,9 @@ def figures_section(evidence: Evidence, project: Project) -> Section | None:
     case_images = project.dossier.case_images
     drawn: list[Picture] = []
     tables: list[Block] = []
-    nearest = sorted(
-        evidence.statements, key=lambda statement: statement.stage == FIRST_STAGE, reverse=True
-    )
-    for statement in nearest:
+    first = [item for item in evidence.statements if item.stage == FIRST_STAGE]
+    others = [item for item in evidence.statements if item.stage != FIRST_STAGE]
+    for statement in (*first, *reversed(others)):
         for pointer, item in statement.items("figures"):
             where = f"figure {pointer} of stage {statement.stage!r}"
             figure = read_figure(item, where)
