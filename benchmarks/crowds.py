@@ -2,8 +2,8 @@
 
 Run by `make bench`. The sets lie in a folder of folders, each with labels.csv and gold.csv:
 TITIAN_CROWDS, else ../shared/data/crowds. Every constant of the methods was fixed on simulated
-crowds before any gold was read (docs/decisions/0007-auto-consensus.md); the tables are printed
-as they fall, failures included.
+crowds and committed before each reading of gold (docs/decisions/0007-auto-consensus.md says how
+often it was read); the tables are printed as they fall, failures included.
 
 Peers (crowd-kit) run in their own environment, named by TITIAN_PEERS_PYTHON; without it the
 table has our own methods alone, and says so. To make that environment:
