@@ -30,7 +30,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from titian.statistics.estimate import Bools, Floats
 
-NEAR = 1.5
+NEAR = 2.5
 """Groups within this many standard errors of an end of the gap count as lying on it."""
 
 NODES = 30
@@ -58,6 +58,7 @@ class Groups:
     Attributes:
         value: shape (..., groups), the estimates.
         error: shape (..., groups), standard errors that are never 0, for the configuration.
+        alike: shape (..., groups), standard errors if all groups were alike.
         limits: critical values, shape (..., 1), of the normal scale -> lower and upper limits,
             shape (..., groups).
         shown: shape (..., groups), which groups have an estimate. The others have limits
@@ -66,6 +67,7 @@ class Groups:
 
     value: Floats
     error: Floats
+    alike: Floats
     limits: Limits
     shown: Bools
 
@@ -91,8 +93,15 @@ def proportions(value: Floats, size: Floats, df: Floats | float, shown: Bools) -
         half = np.sqrt(q2 * value * (1 - value) / size + (q2 / (2 * size)) ** 2) / scale
         return np.clip(centre - half, 0.0, value), np.clip(centre + half, value, 1.0)
 
+    seen = np.where(shown, size, 0.0)
+    whole = seen.sum(axis=-1, keepdims=True)
+    common = ((seen * value).sum(axis=-1, keepdims=True) + 1.0) / (whole + 2.0)
     return Groups(
-        value=value, error=np.sqrt(near * (1 - near) / size), limits=limits, shown=shown
+        value=value,
+        error=np.sqrt(near * (1 - near) / size),
+        alike=np.sqrt(common * (1 - common) / size),
+        limits=limits,
+        shown=shown,
     )
 
 
@@ -110,7 +119,7 @@ def means(value: Floats, error: Floats, df: Floats | float, shown: Bools) -> Gro
         half = students(critical, df) * error
         return value - half, value + half
 
-    return Groups(value=value, error=error, limits=limits, shown=shown)
+    return Groups(value=value, error=error, alike=error, limits=limits, shown=shown)
 
 
 def students(critical: Floats, df: Floats | float) -> Floats:
@@ -199,9 +208,13 @@ def _invert(
         low_f = np.where(above, low_f / 2, found)
         high_f = np.where(above, found, high_f / 2)
         low_c, high_c = np.where(above, low_c, middle), np.where(above, middle, high_c)
-    # Below `zone` the upper end cannot fail, so that the lower one may use all of alpha.
+    # Below `zone` the upper end cannot miss, so that the lower one may use all of alpha;
+    # beyond it the two share: the lower end's part is what the upper end's leaves.
     zone = own * np.max([_widest(groups) for groups in families], axis=0)
-    low = np.minimum(lower(high_c), np.maximum(zone, lower(np.maximum(high_c, own))))
+    wide = lower(high_c)
+    missed = np.prod([_within(groups, wide, -own, 0.0) for groups in families], axis=0)
+    shared = high_c + ndtri(level) - ndtri(np.maximum(level - missed, level / 2))
+    low = np.minimum(wide, np.maximum(zone, lower(np.maximum(shared, own))))
     return Gap(value=value, low=np.minimum(low, value), high=np.maximum(high, value))
 
 
@@ -212,8 +225,13 @@ def _spread(groups: Groups) -> Floats:
 
 
 def _widest(groups: Groups) -> Floats:
-    """Return the largest standard error of a pair."""
-    errors = np.sort(np.where(groups.shown, groups.error, 0.0) ** 2, axis=-1)
+    """Return the largest standard error of a pair: as observed or if alike, the smaller.
+
+    Where the observed gap is wide by chance its error may be too large as well, and the
+    samples in which the upper end misses are those that show little gap.
+    """
+    least = np.minimum(groups.error, groups.alike)
+    errors = np.sort(np.where(groups.shown, least, 0.0) ** 2, axis=-1)
     return np.asarray(np.sqrt(errors[..., -2:].sum(axis=-1)))
 
 
@@ -249,6 +267,7 @@ def _logarithms(groups: Groups) -> Groups:
     return Groups(
         value=np.log(np.maximum(groups.value, LEAST_RATE)),
         error=groups.error / safe,
+        alike=groups.alike / safe.max(axis=-1, keepdims=True),
         limits=groups.limits,
         shown=groups.shown,
     )
