@@ -9,7 +9,7 @@ Peers (crowd-kit) run in their own environment, named by TITIAN_PEERS_PYTHON; wi
 table has our own methods alone, and says so. To make that environment:
 
     python3 -m venv peers
-    peers/bin/pip install numpy pandas scipy scikit-learn attrs tqdm nltk 'cleanlab==2.9.*'
+    peers/bin/pip install numpy pandas scipy 'scikit-learn<1.6' attrs tqdm nltk 'cleanlab==2.9.*'
     peers/bin/pip install --no-deps crowd-kit==1.4.2
     export TITIAN_PEERS_PYTHON=$PWD/peers/bin/python
 """
@@ -118,6 +118,15 @@ def compare(name: str, crowd: Crowd, gold: Gold) -> dict[str, float]:
         rng=np.random.default_rng(SEED),
     )
     verdict = "ok" if gap <= GOAL_POINTS else "MISSED"
+    rivals = [other for other in others if other.startswith("crowd-kit")]
+    if rivals:
+        peer = max(rivals, key=lambda other: float(others[other].mean()))
+        behind, least, most = paired(right, others[peer])
+        held = "ok" if behind <= GOAL_POINTS else "MISSED"
+        print(
+            f"  {name:<12} against peers alone: {100 * others[peer].mean():6.2f} ({peer}), gap "
+            f"{behind:5.2f} [{least:5.2f}, {most:5.2f}] {held}"
+        )
     print(
         f"  {name:<12} auto {100 * right.mean():6.2f}  best {100 * others[best].mean():6.2f} "
         f"({best})  gap {gap:5.2f} [{low:5.2f}, {high:5.2f}] {verdict}; confidence "
