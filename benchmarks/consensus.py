@@ -5,7 +5,8 @@ alternate on the same votes in one run. Peers run in their own environment, name
 TITIAN_PEERS_PYTHON; without it our own costs alone are printed. To make that environment:
 
     python3 -m venv peers
-    peers/bin/pip install numpy pandas scipy 'scikit-learn<1.6' attrs tqdm nltk 'cleanlab==2.9.*'
+    peers/bin/pip install numpy pandas scipy 'scikit-learn<1.6'
+    peers/bin/pip install attrs tqdm nltk 'cleanlab==2.9.*'
     peers/bin/pip install --no-deps crowd-kit==1.4.2
     peers/bin/pip install 'krippendorff==0.9.*'
     export TITIAN_PEERS_PYTHON=$PWD/peers/bin/python

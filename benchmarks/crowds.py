@@ -9,7 +9,8 @@ Peers (crowd-kit) run in their own environment, named by TITIAN_PEERS_PYTHON; wi
 table has our own methods alone, and says so. To make that environment:
 
     python3 -m venv peers
-    peers/bin/pip install numpy pandas scipy 'scikit-learn<1.6' attrs tqdm nltk 'cleanlab==2.9.*'
+    peers/bin/pip install numpy pandas scipy 'scikit-learn<1.6'
+    peers/bin/pip install attrs tqdm nltk 'cleanlab==2.9.*'
     peers/bin/pip install --no-deps crowd-kit==1.4.2
     export TITIAN_PEERS_PYTHON=$PWD/peers/bin/python
 """
