@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from titian.cli.accelerator.estimate import estimate
 from titian.cli.accelerator.package import package
+from titian.cli.accelerator.quantize import quantize
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,4 +19,6 @@ def accelerator() -> None:
     """Cost, explore, build and prove an accelerator for a trained model."""
 
 
+app.command()(estimate)
 app.command()(package)
+app.command()(quantize)
