@@ -15,6 +15,7 @@ from titian.cli.ledger import app as ledger
 from titian.cli.new import new
 from titian.cli.output import write_line
 from titian.cli.run import run
+from titian.cli.scan import scan
 from titian.cli.status import status
 from titian.cli.validate.app import app as validate
 from titian.cli.verify import verify
@@ -64,6 +65,7 @@ app.command()(demo)
 app.command()(run)
 app.command()(status)
 app.command()(verify)
+app.command()(scan)
 app.add_typer(ledger, name="ledger")
 app.add_typer(annotation, name="annotation")
 app.add_typer(validate, name="validate")

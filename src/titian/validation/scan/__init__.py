@@ -1,0 +1,1 @@
+"""Whether a model file is safe to open, found without opening it: default deny."""

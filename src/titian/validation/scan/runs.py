@@ -1,0 +1,96 @@
+"""Long runs of plain data in a pickle, recognised many opcodes at a time.
+
+Within the frame that a MARK opens the pickle machine cannot reach below the mark: an opcode
+that tries fails. So a frame that holds nothing but plain data holds nothing but plain data
+after any run of opcodes that push, combine or remember plain data, whatever their order.
+A regular expression reads such a run at the speed of C; every byte of it belongs to an
+opcode that was recognised. Whatever it does not match is read opcode by opcode.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import Final
+
+LEAST: Final = 128  # bytes; shorter runs are read singly where names of entries are wanted
+_CLOSERS: Final = rb"[etul]|[d\x90\x91]"
+_NESTING: Final = 3  # frames within frames that are recognised in one go
+_WORDS: Final = 256  # a length byte's values
+
+
+# Texts that begin like this are looked into one by one: a pickle within, plain or encoded.
+_HIDDEN: Final = rb"(?!\x80|gA[JNSW]|Y[0-9A-Za-z]{3}|800[2-5]|63)"
+
+
+def _counted(opcode: bytes, tail: bytes, most: int = _WORDS, ahead: bytes = b"") -> bytes:
+    """Return the pattern of an opcode, a length below 256 and as many bytes."""
+    branches = [
+        re.escape(bytes([n])) + tail + ((ahead if n > 11 else b"") + b".{%d}" % n if n else b"")
+        for n in range(most)
+    ]
+    return opcode + b"(?:" + b"|".join(branches) + b")"
+
+
+_STRINGS: Final = {
+    4: (
+        _counted(rb"\x8c", b"", ahead=_HIDDEN),
+        _counted(b"X", rb"\x00\x00\x00", ahead=_HIDDEN),
+    ),
+    2: (_counted(b"X", rb"\x00\x00\x00", ahead=_HIDDEN), _counted(b"U", b"", ahead=_HIDDEN)),
+}
+_LONG: Final = _counted(rb"\x8a", b"", 17)
+_PLAIN: Final = rb"K.(?:K.K.K.K.K.K.K.)?+|G.{8}(?:G.{8}G.{8}G.{8})?+|M..(?:M..M..M..)?+|J.{4}"
+
+
+def _token(modern: bool, gets: bytes) -> bytes:
+    memo = rb"\x94" if modern else rb"q.|r.{4}"
+    strings = _STRINGS[4 if modern else 2]
+    singles = rb"[\x85-\x89N)}\]as\x8f" + (rb"\x94]" if modern else b"]")
+    parts = [_PLAIN, singles, *strings, *([] if modern else [memo]), *([gets] if gets else [])]
+    return b"|".join([*parts, _LONG, *_bytes(modern)])
+
+
+def _bytes(modern: bool) -> tuple[bytes, ...]:
+    return (_counted(b"C", b"", ahead=_HIDDEN),) if modern else ()
+
+
+@lru_cache(maxsize=16)
+def run_pattern(modern: bool, gets: bytes) -> re.Pattern[bytes]:
+    """Return the pattern of as many plain opcodes as follow each other.
+
+    Args:
+        modern: protocol 4 or 5 (MEMOIZE), not 1 to 3 (BINPUT).
+        gets: pattern of the memo reads that yield plain data, or nothing.
+    """
+    token = _token(modern, gets)
+    whole = token
+    for _ in range(_NESTING):
+        whole = token + rb"|\((?:" + whole + b")*+(?:" + _CLOSERS + b")"
+    return re.compile(b"(?:" + whole + b")*+", re.DOTALL)
+
+
+@cache
+def flat_pattern(modern: bool) -> re.Pattern[bytes]:
+    """Return the pattern of one opcode of a run; its group is what the memo is told."""
+    gets = rb"h.|j.{4}"
+    memo = rb"(\x94)|" if modern else rb"(q.|r.{4})|"
+    token = _token(modern, gets).replace(rb"\x8f\x94]", rb"\x8f]")
+    return re.compile(memo + token + rb"|\(|" + _CLOSERS, re.DOTALL)
+
+
+def plain_gets(special: frozenset[int]) -> bytes:
+    """Return the pattern of memo reads that miss every special place.
+
+    Args:
+        special: memo indices that hold something else than plain data.
+    """
+    low = [i for i in range(256) if i not in special]
+    if not low:
+        return b""
+    parts = [b"h[" + b"".join(re.escape(bytes([i])) for i in low) + b"]"]
+    high = sorted(i for i in special)
+    if len(high) <= 64:
+        banned = b"".join(b"(?!" + re.escape(i.to_bytes(4, "little")) + b")" for i in high)
+        parts.append(b"j" + banned + b".{4}")
+    return b"|".join(parts)
