@@ -170,7 +170,8 @@ def ratio(families: Sequence[Groups], *, alpha: float | Floats, near: float = NE
     """
     found = _invert([_logarithms(groups) for groups in families], alpha, near, _quotients)
     with np.errstate(over="ignore"):
-        return Gap(value=np.exp(-found.value), low=np.exp(-found.high), high=np.exp(-found.low))
+        value, low, high = (np.exp(-part) for part in (found.value, found.high, found.low))
+    return Gap(value=np.where(value < 1e3 * LEAST_RATE, 0.0, value), low=low, high=high)
 
 
 def _invert(
