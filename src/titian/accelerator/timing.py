@@ -104,6 +104,11 @@ def titian_depthwise_cycles(
     return folds(channels, lanes) * height * width
 
 
+def titian_vector_cycles(operations: Counts, *, cols: Counts) -> Integers:
+    """Return the cycles of pooling and elementwise work: one lane beside each column."""
+    return folds(operations, cols)
+
+
 # -------------------------------------------------------------------------------------------
 
 
