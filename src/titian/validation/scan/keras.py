@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from titian.validation.scan.examination import Examination, Part
 from titian.validation.scan.source import Source
 from titian.validation.scan.text import json_keys, json_tokens
+
+_MODULES: Final = (
+    "keras.layers", "keras.models", "keras.initializers", "keras.optimizers", "keras.losses",
+    "keras.metrics", "keras.activations", "keras.regularizers", "keras.constraints",
+    "keras.src.models.", "keras.src.layers.", "keras.src.optimizers.",
+    "keras.src.initializers.", "keras.src.losses.", "keras.src.metrics.", "keras.dtype_policies",
+)  # fmt: skip
 
 
 def examine(part: Part, exam: Examination, contents: dict[str, Source]) -> None:
@@ -30,7 +39,11 @@ def config(source: Source, where: str, exam: Examination) -> None:
         text = token[1:-1].decode("utf-8", "replace") if token[:1] == b'"' else ""
         if key == "class_name" and text in {"Lambda", "__lambda__", "TFSMLayer", "function"}:
             exam.refuse("T-S070", f"{where}: byte {start}: a layer of class {text}")
-        elif key == "module" and text and text.split(".")[0] != "keras":
+        elif key == "vocabulary" and text:
+            exam.refuse(
+                "T-S070", f"{where}: byte {start}: a vocabulary in the file {text!r:.80}"
+            )
+        elif key == "module" and text and not text.startswith(_MODULES):
             exam.refuse(
                 "T-S070", f"{where}: byte {start}: an object of the module {text!r:.80}"
             )

@@ -108,6 +108,9 @@ TABLE: Final[dict[int, tuple[str, Argument, int]]] = {
     }.items()
 }
 
+HIGHEST: Final = 5
+"""The last protocol."""
+
 KINDS: Final = tuple(TABLE[byte][1].value if byte in TABLE else -1 for byte in range(256))
 """For each byte, how its argument is written; -1 where it is no opcode."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import binascii
-import re
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final
 
 from titian.validation.scan.calls import build, call
 from titian.validation.scan.memo import Memo
-from titian.validation.scan.opcodes import KINDS, TABLE, Argument, name_of
+from titian.validation.scan.opcode_cursor import Cursor
+from titian.validation.scan.opcodes import HIGHEST, KINDS, TABLE, Argument, name_of
 from titian.validation.scan.pickle_values import (
     DATA,
     LONGEST_TEXT,
@@ -27,30 +26,22 @@ from titian.validation.scan.pickle_values import (
     row,
 )
 from titian.validation.scan.policy import Policy
-from titian.validation.scan.reason import Refused
 from titian.validation.scan.runs import LEAST, flat_pattern, plain_gets, run_pattern
 from titian.validation.scan.source import CHUNK, Source
 
 MOST_STACKED: Final = 1_000_000  # values; more would be no pickle that a pickler writes
 MOST_MARKS: Final = 100_000
 _AHEAD: Final = 1 << 12  # bytes that must be there before a run is looked for
-_LONGEST_LINE: Final = 1 << 16  # bytes of a text argument
 _SMALL: Final = 1 << 16  # bytes; a shorter pickle is not worth compiling the patterns
-_HIGHEST: Final = 5  # protocol
 _MARK: Final = Opaque.MARK
 _ABSORBED: Final = 4096  # values of one frame; a pickler closes it after 1000 entries
 _PATTERNS: Final = 24  # made for one pickle; afterwards reads of the memo go one by one
 _RECORDED: Final = 100_000  # entries of a mapping that are remembered by name
-_SHORTEST: Final = 12  # bytes of a text that could be a pickle in base64
-_ENCODED: Final = b"gY8K642 \n"  # how such a text begins, and its letters in hexadecimal
-_HEX: Final = re.compile(rb"[0-9A-Fa-f]+")
-_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\r\n-]+={0,2}\s*")
-_URL: Final = bytes.maketrans(b"-_", b"+/")
 _TEXT: Final = (ord("X"), ord("U"), 0x8C, 0x8D, ord("T"))
 _BYTES: Final = (ord("B"), ord("C"), 0x8E, 0x96)
 
 
-class Machine:
+class Machine(Cursor):
     """One pickle in a source.
 
     Args:
@@ -75,9 +66,8 @@ class Machine:
         array: Callable[[Made, int, str], int] | None = None,
         bulk: bool = True,
     ) -> None:
-        self.source, self.policy, self.prefix = source, policy, where
-        self.refuse, self.storage, self.array = refuse, storage, array
-        self.base, self.at, self.buffer = start, 0, b""
+        super().__init__(source, start, where)
+        self.policy, self.refuse, self.storage, self.array = policy, refuse, storage, array
         self.stack: list[Value] = []
         self.marks: list[int] = []
         self.loose: list[bool] = [
@@ -92,74 +82,6 @@ class Machine:
         self._special = -1
         self._patterns = 0
         self.arrays = 0
-        self.opcode = "PROTO"
-        self.opcode_at = start
-
-    # Places --------------------------------------------------------------------------
-
-    def here(self) -> str:
-        """Return the place of the opcode at hand."""
-        return f"{self.prefix}byte {self.opcode_at}, {self.opcode}"
-
-    def fail(self, code: str, what: str) -> NoReturn:
-        """Refuse at the opcode at hand."""
-        raise Refused(code, f"{self.here()}: {what}")
-
-    # Bytes ---------------------------------------------------------------------------
-
-    def _fill(self, count: int) -> None:
-        """Make sure that ``count`` bytes lie ahead; refuse where the source ends before."""
-        if self.at + count <= len(self.buffer):
-            return
-        self.base += self.at
-        self.at = 0
-        self.buffer = self.source.read(self.base, max(CHUNK, count))
-        if len(self.buffer) < count:
-            self.fail("T-S002", "the pickle ends in the middle of an opcode")
-
-    def _take(self, count: int) -> bytes:
-        self._fill(count)
-        data = self.buffer[self.at : self.at + count]
-        self.at += count
-        return data
-
-    def _line(self) -> bytes:
-        end = self.buffer.find(b"\n", self.at)
-        if end < 0:
-            self._fill(min(_LONGEST_LINE, self.source.size - self.base - self.at))
-            end = self.buffer.find(b"\n", self.at)
-            if end < 0:
-                self.fail(
-                    "T-S019", f"a line of more than {_LONGEST_LINE} bytes, or without an end"
-                )
-        data = self.buffer[self.at : end]
-        self.at = end + 1
-        return data
-
-    def _counted(self, width: int) -> bytes | None:
-        """Return a counted argument, or None where it is too long to be looked at."""
-        size = int.from_bytes(self._take(width), "little")
-        offset = self.base + self.at
-        if offset + size > self.source.size:
-            self.fail(
-                "T-S002", f"{size} bytes are claimed, {self.source.size - offset} are left"
-            )
-        if size <= LONGEST_TEXT:
-            return self._take(size)
-        self._look_inside(offset, size)
-        self._go(offset + size)
-        return None
-
-    def _go(self, offset: int) -> None:
-        if self.base <= offset <= self.base + len(self.buffer):
-            self.at = offset - self.base
-        else:
-            self.base, self.at, self.buffer = offset, 0, b""
-
-    def _look_inside(self, offset: int, size: int) -> None:
-        head = self.source.read(offset, min(size, 64))
-        if is_pickle_like(head) or encoded_pickle(head):
-            self._hidden(self.source.read(offset, min(size, CHUNK)), cut=size > CHUNK)
 
     # Stack ---------------------------------------------------------------------------
 
@@ -203,13 +125,13 @@ class Machine:
         if head[:1] == b"\x80":
             self.protocol = head[1] if len(head) == 2 else 0
             self.memo.modern = self.protocol >= 4
-            if self.protocol > _HIGHEST:
+            if self.protocol > HIGHEST:
                 self.fail("T-S019", f"protocol {self.protocol} is not known")
         stepping = self._steps()
         while True:
             if self.bulk and self.base + self.at >= self.skip and self.marks:
                 self._runs()
-            self._fill(1)
+            self.fill(1)
             byte = self.buffer[self.at]
             self.opcode_at = self.base + self.at
             self.at += 1
@@ -315,23 +237,23 @@ class Machine:
         if byte in (0x4E, 0x88, 0x89):
             self._push(None if byte == 0x4E else byte == 0x88)
         elif byte == 0x47:
-            self._take(8)
+            self.take(8)
             self._push(DATA)
         elif kind > Argument.COUNTED1 - 1:
-            data = self._counted(kind - 10)
+            data = self.counted(kind - 10)
             long = data is None or len(data) > 8
             self._push(
                 DATA if long or data is None else int.from_bytes(data, "little", signed=True)
             )
         else:
-            self._push(int.from_bytes(self._take(kind), "little", signed=byte == 0x4A))
+            self._push(int.from_bytes(self.take(kind), "little", signed=byte == 0x4A))
 
     def _text(self, byte: int) -> None:
-        data = self._counted(KINDS[byte] - 10)
+        data = self.counted(KINDS[byte] - 10)
         if data is None:
             self._push(DATA)
             return
-        self._hidden(data)
+        self.hidden(data)
         try:
             self._push(data.decode("utf-8", "surrogatepass"))
         except UnicodeDecodeError:
@@ -340,20 +262,13 @@ class Machine:
             self._push(DATA)
 
     def _bytes(self, byte: int) -> None:
-        data = self._counted(KINDS[byte] - 10)
+        data = self.counted(KINDS[byte] - 10)
         if data is not None:
-            self._hidden(data)
+            self.hidden(data)
         self._push(DATA if data is None or len(data) > 16 else data)
 
-    def _hidden(self, data: bytes, cut: bool = False) -> None:
-        if is_pickle_like(data) and _ends_as_pickle(data, cut):
-            self.fail("T-S017", f"its {len(data)} bytes are a pickle of their own")
-        inner = encoded_pickle(data)
-        if inner and _ends_as_pickle(inner, cut):
-            self.fail("T-S017", f"its {len(data)} bytes are a pickle in base64 or hexadecimal")
-
     def _line_number(self, byte: int) -> None:
-        data = self._line()
+        data = self.line()
         text = data.rstrip(b"L") if byte == 0x4C else data
         try:
             if byte == 0x46:
@@ -372,14 +287,14 @@ class Machine:
         return DATA
 
     def _line_text(self, byte: int) -> None:
-        data = self._line()
+        data = self.line()
         if byte == 0x53:
             if len(data) < 2 or data[:1] != data[-1:] or data[:1] not in (b"'", b'"'):
                 self.fail("T-S019", "a text without quotation marks")
             data = data[1:-1]
         elif not _unescapes(data):
             self.fail("T-S019", "a text with a broken escape")
-        self._hidden(data.replace(b"\\n", b"\n"))
+        self.hidden(data.replace(b"\\n", b"\n"))
         plain = len(data) <= LONGEST_TEXT and b"\\" not in data and data.isascii()
         self._push(data.decode("ascii") if plain else DATA)
 
@@ -494,8 +409,8 @@ class Machine:
     def _index(self, byte: int) -> int:
         kind = KINDS[byte]
         if kind != Argument.LINE:
-            return int.from_bytes(self._take(kind), "little")
-        data = self._line()
+            return int.from_bytes(self.take(kind), "little")
+        data = self.line()
         if not data.isdigit() or len(data) > 10:
             self.fail("T-S019", "no place in the memo")
         return int(data)
@@ -524,7 +439,7 @@ class Machine:
 
     def _two_lines(self) -> Global:
         try:
-            module, name = self._line().decode("utf-8"), self._line().decode("utf-8")
+            module, name = self.line().decode("utf-8"), self.line().decode("utf-8")
         except UnicodeDecodeError:
             self.fail("T-S012", "a name that is not UTF-8")
         return self._named(module, name)
@@ -584,7 +499,7 @@ class Machine:
             if self.array is None:
                 self.fail("T-S011", "joblib's arrays outside a joblib file")
             self.stack.pop()
-            self._go(self.array(made, self.base + self.at, self.here()))
+            self.go(self.array(made, self.base + self.at, self.here()))
             self.arrays += 1
             self._push(DATA)
 
@@ -595,7 +510,7 @@ class Machine:
         self._push(self.storage(identity, self.here()))
 
     def _persistent_text(self, _: int) -> None:
-        self._line()
+        self.line()
         self.fail("T-S015", "an identity that is not torch's storage")
 
     def _extension(self, _: int) -> None:
@@ -604,12 +519,12 @@ class Machine:
     # Framing -------------------------------------------------------------------------
 
     def _proto(self, _: int) -> None:
-        version = self._take(1)[0]
+        version = self.take(1)[0]
         if (self.opcode_at and self.stack) or version != self.protocol:
             self.fail("T-S019", "a second protocol")
 
     def _new_frame(self, _: int) -> None:
-        size = int.from_bytes(self._take(8), "little")
+        size = int.from_bytes(self.take(8), "little")
         offset = self.base + self.at
         if size > self.source.size - offset:
             self.fail(
@@ -642,68 +557,3 @@ def _unescapes(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def encoded_pickle(data: bytes) -> bytes:
-    """Return what a text in base64 or hexadecimal stands for, if it begins as a pickle."""
-    if len(data) < _SHORTEST or data[0] not in _ENCODED:
-        return b""
-    text = data.strip()
-    try:
-        if _HEX.fullmatch(text):
-            inner = bytes.fromhex(text[: len(text) & ~1].decode("ascii"))
-        elif _BASE64.fullmatch(text):
-            bare = text.translate(_URL, b"\r\n=")
-            inner = binascii.a2b_base64(bare + b"=" * (-len(bare) % 4))
-        else:
-            return b""
-    except ValueError:
-        return b""
-    return inner if is_pickle_like(inner) else b""
-
-
-def is_pickle_like(head: bytes) -> bool:
-    """Return whether bytes begin as a pickle does (protocol 2 and later, or a GLOBAL)."""
-    if len(head) > 3 and head[0] == 0x80 and 2 <= head[1] <= _HIGHEST and KINDS[head[2]] >= 0:
-        return True
-    return (
-        head[:1] in (b"c", b"(")
-        and b"\n" in head[:64]
-        and head[1:2].isalpha()
-        and (head[:1] == b"c" or b"c" in head[:4])
-    )
-
-
-def holds_pickle(source: Source) -> bool:
-    """Return whether the first opcodes of a source are opcodes, up to a STOP."""
-    return _ends_as_pickle(source.read(0, CHUNK), cut=source.size > CHUNK)
-
-
-def _ends_as_pickle(data: bytes, cut: bool = False) -> bool:
-    """Return whether data are opcodes up to a STOP, or throughout where they are cut."""
-    at, size, seen = 0, len(data), 0
-    while at < size:
-        kind = KINDS[data[at]]
-        if kind < 0:
-            return False
-        if data[at] == 0x2E:
-            return True
-        seen += 1
-        at += 1
-        if kind <= Argument.FIXED8:
-            at += kind
-        elif kind <= Argument.COUNTED8:
-            width = kind - 10
-            at += width + int.from_bytes(data[at : at + width], "little")
-        else:
-            for _ in range(1 if kind == Argument.LINE else 2):
-                end = data.find(b"\n", at)
-                if end < 0:
-                    return False
-                at = end + 1
-        if seen > 100_000:
-            return True
-    return cut
-
-
-__all__ = ["MIXED", "Machine", "holds_pickle", "is_pickle_like"]

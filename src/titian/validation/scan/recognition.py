@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from titian.validation.scan import npy, onnx_model, safetensors, text, torch_files
+from titian.validation.scan import npy, onnx_model, safetensors, saved_model, text, torch_files
 from titian.validation.scan.archives import compression_of, tar_checksum
 from titian.validation.scan.examination import Part
+from titian.validation.scan.hidden import holds_pickle
 from titian.validation.scan.opcodes import KINDS
-from titian.validation.scan.pickle_machine import holds_pickle
 from titian.validation.scan.reason import Refused
 
 _PROTO: Final = 0x80
@@ -86,6 +86,8 @@ def _by_magic(part: Part, head: bytes) -> str:
         return "pickle" if _text_pickle(part, head) else "text"
     if KINDS[head[0]] >= 0 and holds_pickle(source):
         return "pickle"
+    if saved_model.looks_like(part):
+        return "saved model"
     if onnx_model.looks_like(part):
         return "onnx"
     return ""

@@ -11,20 +11,23 @@ from typing import Final
 
 from titian.errors import InputError, Problem
 from titian.validation.scan import (
+    gguf,
     npy,
     onnx_model,
     pickle_file,
     safetensors,
+    saved_model,
     text,
     torch_files,
     zips,
 )
 from titian.validation.scan.archives import examine_compressed, examine_tar
-from titian.validation.scan.examination import Examination, Part
+from titian.validation.scan.examination import Examination, Outside, Part
+from titian.validation.scan.external import settled
 from titian.validation.scan.policy import Policy, standard
 from titian.validation.scan.reason import Refused, Report
 from titian.validation.scan.recognition import recognise, unread
-from titian.validation.scan.source import CHUNK, Source
+from titian.validation.scan.source import Source
 from titian.validation.scan.torch_files import StateDict
 
 _READERS: Final[dict[str, Callable[[Part, Examination], StateDict | None]]] = {
@@ -34,6 +37,8 @@ _READERS: Final[dict[str, Callable[[Part, Examination], StateDict | None]]] = {
     "pickle": pickle_file.examine,
     "safetensors": safetensors.examine,
     "onnx": onnx_model.examine,
+    "gguf": gguf.examine,
+    "saved model": saved_model.examine,
     "text": text.examine,
     "tar": examine_tar,
     **{kind: examine_compressed(kind) for kind in ("gzip", "zlib", "bz2", "xz", "lzma")},
@@ -69,15 +74,13 @@ def scan(
             )
         )
     roots = [Path(os.path.realpath(p.parent)) / p.name for p in paths]
-    reports = []
-    seen: set[str] = set()
+    found: dict[str, tuple[Report, tuple[Outside, ...]]] = {}
     for path in paths:
         for file in _walk(path):
             name = str(file.absolute())
-            if name not in seen:
-                seen.add(name)
-                reports.append(scan_file(file, policy, roots, keep))
-    return tuple(reports)
+            if name not in found:
+                found[name] = _scan_file(file, policy, roots, keep)
+    return tuple(report for report, _ in settled(found).values())
 
 
 def _walk(path: Path) -> Iterator[Path]:
@@ -91,13 +94,13 @@ def _walk(path: Path) -> Iterator[Path]:
         todo.extend(sorted(here.iterdir(), reverse=True))
 
 
-def scan_file(
+def _scan_file(
     path: Path,
     policy: Policy,
-    roots: Sequence[Path] = (),
-    keep: Callable[[StateDict, Report], None] | None = None,
-) -> Report:
-    """Report on one file.
+    roots: Sequence[Path],
+    keep: Callable[[StateDict, Report], None] | None,
+) -> tuple[Report, tuple[Outside, ...]]:
+    """Report on one file, and name what it takes from other files.
 
     Args:
         path: of the file.
@@ -111,7 +114,7 @@ def scan_file(
         descriptor = _open(path, roots)
     except Refused as refused:
         exam.refuse(refused.code, refused.where)
-        return _report(path, exam, digest)
+        return _report(path, exam, digest), ()
     try:
         before = os.fstat(descriptor)
         source = Source(descriptor, 0, before.st_size)
@@ -133,7 +136,7 @@ def scan_file(
         report = _report(path, exam, digest)
         if keep and held and report.allowed:
             keep(held, report)
-        return report
+        return report, tuple(exam.outside)
     finally:
         os.close(descriptor)
         for spool in exam.spools:
@@ -200,6 +203,3 @@ def _report(path: Path, exam: Examination, digest: str) -> Report:
         reasons=tuple(exam.reasons),
         notes=tuple(exam.notes),
     )
-
-
-__all__ = ["CHUNK", "scan", "scan_file"]

@@ -140,6 +140,11 @@ def json_keys(part: Part, exam: Examination) -> None:
             key = _unescaped(token)
             if key in _REMOTE:
                 exam.refuse("T-S090", f"{part.prefix}byte {start}: {key!r} names code to fetch")
+        elif key == "mediaType" and b"sigstore.bundle" in token:
+            exam.notes.append(
+                f"{part.prefix}an OpenSSF model signature is present; it was not checked, "
+                "so who signed the model is not shown"
+            )
         elif key == "trust_remote_code" and token == b"true":
             exam.refuse("T-S090", f"{part.prefix}byte {start}: trust_remote_code is set")
         elif "template" in key and token[:1] == b'"':

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from titian.validation.scan import keras, torch_files
+from titian.validation.scan import exported_program, keras, torch_files
 from titian.validation.scan.examination import Examination, Part
 from titian.validation.scan.reason import Refused
 from titian.validation.scan.source import Source
@@ -26,10 +26,8 @@ def examine(part: Part, exam: Examination) -> StateDict | None:
     if any(name.endswith("/archive_format") for name in names) or any(
         name.startswith(f"{top}/models/") for top in tops for name in names
     ):
-        exam.name_format("pt2", part)
-        raise Refused(
-            "T-S031", f"{part.prefix}an exported program: its operators are not checked"
-        )
+        exported_program.examine(part, exam, contents)
+        return None
     if any(n == "data.pkl" or (n.endswith("/data.pkl") and n.count("/") == 1) for n in names):
         return torch_files.examine_zip(part, exam, contents)
     if {"config.json", "metadata.json"} <= names:
