@@ -12,7 +12,8 @@ _MODULES: Final = (
     "keras.layers", "keras.models", "keras.initializers", "keras.optimizers", "keras.losses",
     "keras.metrics", "keras.activations", "keras.regularizers", "keras.constraints",
     "keras.src.models.", "keras.src.layers.", "keras.src.optimizers.",
-    "keras.src.initializers.", "keras.src.losses.", "keras.src.metrics.", "keras.dtype_policies",
+    "keras.src.initializers.", "keras.src.losses.", "keras.src.metrics.",
+    "keras.dtype_policies",
 )  # fmt: skip
 
 

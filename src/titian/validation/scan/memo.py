@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import sys
+from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +20,7 @@ from titian.validation.scan.pickle_values import (
     is_data,
 )
 from titian.validation.scan.reason import Refused
-from titian.validation.scan.runs import flat_pattern
+from titian.validation.scan.runs import flat_pattern, writes_pattern
 from titian.validation.scan.source import CHUNK, Source
 
 MOST_KEPT: Final = 200_000  # values; beyond, a place is known to hold data and no more
@@ -146,39 +147,38 @@ class Memo:
 
     def settle(self) -> None:
         """Count what the pending runs wrote, and check that they wrote it in order."""
-        pattern = flat_pattern(self.modern)
         pending, self.pending = self.pending, []
+        pattern = writes_pattern(self.modern)
         for run in pending:
-            if run.end:
-                self.settled.append((self.next, run.start, run.end))
-                self._settle(pattern, run.start, run.end)
-            else:
+            if not run.end:
                 self._place(run.value, run.place, run.where)
-
-    def _settle(self, pattern: re.Pattern[bytes], offset: int, end: int) -> None:
-        while offset < end:
-            data = self.source.read(offset, min(CHUNK, end - offset))
-            last = offset + len(data) == end
-            if not last:
-                # Only the last opcode of the stretch can be cut; find where it begins.
-                whole = re.compile(b"(?:" + pattern.pattern + b")*+", re.DOTALL).match(data)
-                data = data[: whole.end() if whole else 0]
-            found = pattern.findall(data)
+                continue
+            self.settled.append((self.next, run.start, run.end))
+            found = pattern.findall(self.source.read(run.start, run.end - run.start))
+            while found and not found[-1]:
+                found.pop()
             if self.modern:
-                self.next += len(found) - found.count(b"")
+                self.next += len(found)
             else:
-                self._in_order(found)
-            offset += len(data)
+                self._in_order(found, run.start)
 
-    def _in_order(self, found: list[bytes]) -> None:
+    def _in_order(self, found: list[bytes], start: int) -> None:
+        """Check the places that a run names; picklers number them one by one."""
+        if found and len(found[0]) == 4:
+            expected = array("I", range(self.next, self.next + len(found)))
+            if sys.byteorder == "big":
+                expected.byteswap()
+            if expected.tobytes() == b"".join(found):
+                self.next += len(found)
+                return
         for token in found:
-            if token:
-                place = int.from_bytes(token[1:], "little")
-                if place < self.next:
-                    raise Refused(
-                        "T-S013", f"memo place {place} is written again or out of order"
-                    )
-                self.next = place + 1
+            place = int.from_bytes(token, "little")
+            if place < self.next:
+                raise Refused(
+                    "T-S013",
+                    f"behind byte {start}: memo place {place} is written again or out of order",
+                )
+            self.next = place + 1
 
 
 def _text(token: bytes) -> str | None:

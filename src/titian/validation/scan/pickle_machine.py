@@ -26,13 +26,19 @@ from titian.validation.scan.pickle_values import (
     row,
 )
 from titian.validation.scan.policy import Policy
-from titian.validation.scan.runs import LEAST, flat_pattern, plain_gets, run_pattern
+from titian.validation.scan.runs import flat_pattern, plain_gets, run_pattern
 from titian.validation.scan.source import CHUNK, Source
 
 MOST_STACKED: Final = 1_000_000  # values; more would be no pickle that a pickler writes
 MOST_MARKS: Final = 100_000
 _AHEAD: Final = 1 << 12  # bytes that must be there before a run is looked for
 _SMALL: Final = 1 << 16  # bytes; a shorter pickle is not worth compiling the patterns
+_SMALL_TORCH: Final = 1 << 23  # bytes; below, the names of all tensors are kept
+_LEAST: Final = 8  # bytes of a run
+_LOOKED_INTO: Final = (
+    2048  # bytes of a tuple that is read singly, so that rules may look into it
+)
+_FILLING: Final = (b"e", b"u", b"\x90")  # the run goes into a list, dict or set
 _MARK: Final = Opaque.MARK
 _ABSORBED: Final = 4096  # values of one frame; a pickler closes it after 1000 entries
 _PATTERNS: Final = 24  # made for one pickle; afterwards reads of the memo go one by one
@@ -76,8 +82,8 @@ class Machine(Cursor):
         self.frame_end = -1
         self.protocol = 0
         self.result: Value = DATA
-        self.least = 8 if storage is None else LEAST
-        self.bulk = bulk and source.size - start > _SMALL
+        smallest = _SMALL if storage is None else _SMALL_TORCH
+        self.bulk = bulk and source.size - start > smallest
         self.skip = 0
         self._special = -1
         self._patterns = 0
@@ -164,7 +170,7 @@ class Machine(Cursor):
         floor = self.marks[-1]
         above = len(self.stack) - floor
         if above > _ABSORBED or not all(map(is_data, self.stack[floor:])):
-            self.skip = self.base + self.at + LEAST
+            self.skip = self.base + self.at + _LEAST
             return
         if len(self.buffer) - self.at < _AHEAD:
             self.base += self.at
@@ -179,8 +185,12 @@ class Machine(Cursor):
         end = found.end() if found else self.at
         if self.buffer[end : end + 1] == b"\x93":
             end = self._before_name(end)
-        if end - self.at < self.least:
+        if end - self.at < _LEAST:
             self.skip = self.base + max(end, self.at + 1)
+            return
+        closes = self.buffer[end : end + 1] in _FILLING
+        if not self.loose[-1] and not closes and end - self.at < _LOOKED_INTO:
+            self.skip = self.base + end  # it may be a state or arguments that rules look into
             return
         del self.stack[floor:]
         self.loose[-1] = True

@@ -13,7 +13,6 @@ import re
 from functools import cache, lru_cache
 from typing import Final
 
-LEAST: Final = 128  # bytes; shorter runs are read singly where names of entries are wanted
 _CLOSERS: Final = rb"[etul]|[d\x90\x91]"
 _NESTING: Final = 3  # frames within frames that are recognised in one go
 _WORDS: Final = 256  # a length byte's values
@@ -43,12 +42,13 @@ _LONG: Final = _counted(rb"\x8a", b"", 17)
 _PLAIN: Final = rb"K.(?:K.K.K.K.K.K.K.)?+|G.{8}(?:G.{8}G.{8}G.{8})?+|M..(?:M..M..M..)?+|J.{4}"
 
 
-def _token(modern: bool, gets: bytes) -> bytes:
-    memo = rb"\x94" if modern else rb"q.|r.{4}"
+def _token(modern: bool, gets: bytes, memo: bool = True) -> bytes:
     strings = _STRINGS[4 if modern else 2]
-    singles = rb"[\x85-\x89N)}\]as\x8f" + (rb"\x94]" if modern else b"]")
-    parts = [_PLAIN, singles, *strings, *([] if modern else [memo]), *([gets] if gets else [])]
-    return b"|".join([*parts, _LONG, *_bytes(modern)])
+    marks = rb"\x94]" if modern and memo else b"]"
+    singles = rb"[\x85-\x89N)}\]as\x8f" + marks
+    writes = [rb"q.|r.{4}"] if memo and not modern else []
+    reads = [gets] if gets else []
+    return b"|".join([_PLAIN, singles, *strings, *writes, *reads, _LONG, *_bytes(modern)])
 
 
 def _bytes(modern: bool) -> tuple[bytes, ...]:
@@ -75,8 +75,22 @@ def flat_pattern(modern: bool) -> re.Pattern[bytes]:
     """Return the pattern of one opcode of a run; its group is what the memo is told."""
     gets = rb"h.|j.{4}"
     memo = rb"(\x94)|" if modern else rb"(q.|r.{4})|"
-    token = _token(modern, gets).replace(rb"\x8f\x94]", rb"\x8f]")
+    token = _token(modern, gets, memo=False)
     return re.compile(memo + token + rb"|\(|" + _CLOSERS, re.DOTALL)
+
+
+@cache
+def writes_pattern(modern: bool) -> re.Pattern[bytes]:
+    """Return the pattern of one write to the memo and of what stands before it in a run.
+
+    Its group is what the write names: MEMOIZE itself, or the place of a BINPUT. At the end
+    of a run it is empty.
+    """
+    token = _token(modern, rb"h.|j.{4}", memo=False)
+    write = rb"(\x94)" if modern else rb"[qr]((?<=q).|(?<=r).{4})"
+    return re.compile(
+        b"(?:" + token + rb"|\(|" + _CLOSERS + b")*+(?:" + write + rb"|\Z)", re.DOTALL
+    )
 
 
 def plain_gets(special: frozenset[int]) -> bytes:
