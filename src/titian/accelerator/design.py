@@ -15,6 +15,7 @@ MOST_SIDE: Final = 4096
 DEFAULT_SPLIT: Final = (0.4, 0.4, 0.2)
 """Shares of on-chip memory for inputs, weights and outputs; ours."""
 KIB: Final = 1024
+ENGINE_WINDOW: Final = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,11 @@ class Design:
     def units(self) -> int:
         """Multiply-accumulate units of the array."""
         return self.rows * self.cols
+
+    @property
+    def engine_units(self) -> int:
+        """Multiply-accumulate units of the depthwise engine: a window of 3 x 3 a lane."""
+        return self.depthwise_lanes * ENGINE_WINDOW
 
     @property
     def technology(self) -> Technology:

@@ -154,12 +154,14 @@ def estimate(workload: Workload, design: Design) -> Estimate:
         area_mm2=float(
             die_mm2(
                 tech,
-                units=design.units,
+                units=design.units + design.engine_units,
                 kib=design.sram_kib,
                 gbps=design.bandwidth_gbps or 0.0,
             )
         ),
-        transistors=transistors(tech, units=design.units, kib=design.sram_kib),
+        transistors=transistors(
+            tech, units=design.units + design.engine_units, kib=design.sram_kib
+        ),
     )
 
 
@@ -183,7 +185,9 @@ def _array(layers: tuple[Layer, ...], design: Design) -> tuple[LayerCost, ...]:
     )
     engines = [_engine(layer, design) for layer in layers]
     own = np.array([engine == "depthwise" for engine in engines], dtype=bool)
-    took = np.where(own, [_depthwise(layer, design) for layer in layers], took)
+    took = np.where(
+        own, [depthwise_cycles(layer, lanes=design.depthwise_lanes) for layer in layers], took
+    )
     # The line buffers pass each pixel once, whatever the array would have done.
     reads = np.where(
         own,
@@ -235,8 +239,9 @@ def _engine(layer: Layer, design: Design) -> str:
     return "depthwise" if ours and layer.image is not None else "array"
 
 
-def _depthwise(layer: Layer, design: Design) -> int:
-    if layer.image is None or not design.depthwise_lanes:
+def depthwise_cycles(layer: Layer, *, lanes: int) -> int:
+    """Return the cycles of a layer on the depthwise engine; 0 where it cannot run there."""
+    if layer.image is None or not lanes:
         return 0
     image = layer.image
     return image.batch * int(
@@ -246,7 +251,7 @@ def _depthwise(layer: Layer, design: Design) -> int:
             image.channels,
             kernel=image.kernel,
             stride=image.stride,
-            lanes=design.depthwise_lanes,
+            lanes=lanes,
         )
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from titian.cli.accelerator.estimate import estimate
+from titian.cli.accelerator.explore import explore
 from titian.cli.accelerator.package import package
 from titian.cli.accelerator.quantize import quantize
 
@@ -20,5 +21,6 @@ def accelerator() -> None:
 
 
 app.command()(estimate)
+app.command()(explore)
 app.command()(package)
 app.command()(quantize)
