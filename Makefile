@@ -52,8 +52,8 @@ $(VENV)/.torch: $(VENV)/.base constraints.txt
 
 $(VENV)/.demo: EXTRAS := train
 $(VENV)/.test: EXTRAS := train,dicom,annotation,dev
-$(VENV)/.bench: EXTRAS := train,dicom,annotation,bench,dev
-$(VENV)/.all: EXTRAS := train,dicom,annotation,dask,ray,bench,docs,dev
+$(VENV)/.bench: EXTRAS := train,dicom,annotation,accelerator,bench,dev
+$(VENV)/.all: EXTRAS := train,dicom,annotation,accelerator,dask,ray,bench,docs,dev
 $(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(VENV)/.all: $(VENV)/.torch pyproject.toml constraints.txt
 	@echo "Installing titian[$(EXTRAS)]"
 	@$(uv_install) --editable '.[$(EXTRAS)]'
