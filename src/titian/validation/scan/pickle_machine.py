@@ -32,16 +32,16 @@ from titian.validation.scan.source import CHUNK, Source
 MOST_STACKED: Final = 1_000_000  # values; more would be no pickle that a pickler writes
 MOST_MARKS: Final = 100_000
 _AHEAD: Final = 1 << 12  # bytes that must be there before a run is looked for
-_SMALL: Final = 1 << 16  # bytes; a shorter pickle is not worth compiling the patterns
+_SMALL: Final = 1 << 18  # bytes; a shorter pickle is not worth compiling the patterns
 _SMALL_TORCH: Final = 1 << 23  # bytes; below, the names of all tensors are kept
 _LEAST: Final = 8  # bytes of a run
-_LOOKED_INTO: Final = (
-    2048  # bytes of a tuple that is read singly, so that rules may look into it
-)
+_TUPLE: Final = 2048  # bytes of a tuple that is read singly, so that rules see into it
+_FRAMED: Final = 256  # bytes of one that a FRAME cuts
+_FRAME: Final = b"\x95"
 _FILLING: Final = (b"e", b"u", b"\x90")  # the run goes into a list, dict or set
 _MARK: Final = Opaque.MARK
 _ABSORBED: Final = 4096  # values of one frame; a pickler closes it after 1000 entries
-_PATTERNS: Final = 24  # made for one pickle; afterwards reads of the memo go one by one
+_PATTERNS: Final = 6  # made for one pickle; afterwards reads of the memo go one by one
 _RECORDED: Final = 100_000  # entries of a mapping that are remembered by name
 _TEXT: Final = (ord("X"), ord("U"), 0x8C, 0x8D, ord("T"))
 _BYTES: Final = (ord("B"), ord("C"), 0x8E, 0x96)
@@ -188,8 +188,9 @@ class Machine(Cursor):
         if end - self.at < _LEAST:
             self.skip = self.base + max(end, self.at + 1)
             return
-        closes = self.buffer[end : end + 1] in _FILLING
-        if not self.loose[-1] and not closes and end - self.at < _LOOKED_INTO:
+        following = self.buffer[end : end + 1]
+        doubtful = 0 if following in _FILLING else _FRAMED if following == _FRAME else _TUPLE
+        if not self.loose[-1] and end - self.at < doubtful:
             self.skip = self.base + end  # it may be a state or arguments that rules look into
             return
         del self.stack[floor:]

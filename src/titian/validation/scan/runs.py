@@ -16,6 +16,8 @@ from typing import Final
 _CLOSERS: Final = rb"[etul]|[d\x90\x91]"
 _NESTING: Final = 3  # frames within frames that are recognised in one go
 _WORDS: Final = 256  # a length byte's values
+_INNER: Final = 96  # lengths of texts within frames; more patterns take longer to compile
+_SHORT: Final = 48  # lengths of bytes, and of texts in an opcode that is rarely used for them
 
 
 # Texts that begin like this are looked into one by one: a pickle within, plain or encoded.
@@ -31,28 +33,26 @@ def _counted(opcode: bytes, tail: bytes, most: int = _WORDS, ahead: bytes = b"")
     return opcode + b"(?:" + b"|".join(branches) + b")"
 
 
-_STRINGS: Final = {
-    4: (
-        _counted(rb"\x8c", b"", ahead=_HIDDEN),
-        _counted(b"X", rb"\x00\x00\x00", ahead=_HIDDEN),
-    ),
-    2: (_counted(b"X", rb"\x00\x00\x00", ahead=_HIDDEN), _counted(b"U", b"", ahead=_HIDDEN)),
-}
+def _strings(modern: bool, most: int) -> tuple[bytes, ...]:
+    """Return the patterns of texts and bytes below a length."""
+    pairs: tuple[tuple[bytes, bytes, int], ...]
+    if modern:
+        pairs = ((rb"\x8c", b"", most), (b"X", rb"\x00\x00\x00", _SHORT), (b"C", b"", _SHORT))
+    else:
+        pairs = ((b"X", rb"\x00\x00\x00", most), (b"U", b"", _SHORT))
+    return tuple(_counted(code, tail, n, _HIDDEN) for code, tail, n in pairs)
+
+
 _LONG: Final = _counted(rb"\x8a", b"", 17)
 _PLAIN: Final = rb"K.(?:K.K.K.K.K.K.K.)?+|G.{8}(?:G.{8}G.{8}G.{8})?+|M..(?:M..M..M..)?+|J.{4}"
 
 
-def _token(modern: bool, gets: bytes, memo: bool = True) -> bytes:
-    strings = _STRINGS[4 if modern else 2]
+def _token(modern: bool, gets: bytes, *, memo: bool = True, most: int = _WORDS) -> bytes:
     marks = rb"\x94]" if modern and memo else b"]"
     singles = rb"[\x85-\x89N)}\]as\x8f" + marks
     writes = [rb"q.|r.{4}"] if memo and not modern else []
     reads = [gets] if gets else []
-    return b"|".join([_PLAIN, singles, *strings, *writes, *reads, _LONG, *_bytes(modern)])
-
-
-def _bytes(modern: bool) -> tuple[bytes, ...]:
-    return (_counted(b"C", b"", ahead=_HIDDEN),) if modern else ()
+    return b"|".join([_PLAIN, singles, *_strings(modern, most), *writes, *reads, _LONG])
 
 
 @lru_cache(maxsize=16)
@@ -63,9 +63,10 @@ def run_pattern(modern: bool, gets: bytes) -> re.Pattern[bytes]:
         modern: protocol 4 or 5 (MEMOIZE), not 1 to 3 (BINPUT).
         gets: pattern of the memo reads that yield plain data, or nothing.
     """
-    token = _token(modern, gets)
-    whole = token
-    for _ in range(_NESTING):
+    inner = _token(modern, gets, most=_INNER)
+    whole = inner
+    for level in range(_NESTING):
+        token = inner if level < _NESTING - 1 else _token(modern, gets)
         whole = token + rb"|\((?:" + whole + b")*+(?:" + _CLOSERS + b")"
     return re.compile(b"(?:" + whole + b")*+", re.DOTALL)
 

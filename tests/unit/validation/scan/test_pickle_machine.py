@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from titian.validation.scan import pickle_machine
 from titian.validation.scan.pickle_machine import Machine
 from titian.validation.scan.policy import standard
 from titian.validation.scan.reason import Refused
@@ -109,7 +110,7 @@ def test_what_no_pickler_writes_is_refused(judge, content, code):
 @pytest.mark.parametrize("wrap", [bytes, base64.b64encode, lambda b: b.hex().encode()])
 @pytest.mark.parametrize("text", [False, True])
 @pytest.mark.parametrize("count", [1, 20_000])
-def test_a_pickle_within_a_pickle_is_refused(judge, calling, wrap, text, count):
+def test_a_pickle_within_a_pickle_is_refused(judge, at_once, calling, wrap, text, count):
     inner = wrap(calling(os.system, "id"))
     if text and wrap is bytes:
         inner = base64.b85encode(inner)  # not recognised, and nothing decodes it either
@@ -132,6 +133,12 @@ def test_a_type_with_crafted_flags_is_refused(judge):
     assert judge(crafted).codes == ["T-S016"]
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """Look for runs in small pickles too."""
+    monkeypatch.setattr(pickle_machine, "_SMALL", 1 << 10)
+
+
 def bulk(n):
     return {
         "numbers": [*range(n), *[i / 7 for i in range(n)], *[i * 2**20 for i in range(n)]],
@@ -143,27 +150,27 @@ def bulk(n):
 
 @pytest.mark.parametrize("protocol", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("name", ["numbers", "records", "rows", "deep"])
-def test_runs_are_read_as_single_opcodes_are(tmp_path, name, protocol):
-    content = pickle.dumps(bulk(6000)[name], protocol=protocol)
+def test_runs_are_read_as_single_opcodes_are(tmp_path, at_once, name, protocol):
+    content = pickle.dumps(bulk(1500)[name], protocol=protocol)
     found = []
-    for at_once in (False, True):
-        machine, end = read(tmp_path, content, bulk=at_once)
+    for bulky in (False, True):
+        machine, end = read(tmp_path, content, bulk=bulky)
         found.append((end, machine.memo.next, sorted(machine.memo.special)))
     assert found[0] == found[1]
     assert found[0][0] == len(content)
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
-def test_a_call_behind_and_within_runs_is_found(judge, calling, protocol):
+def test_a_call_behind_and_within_runs_is_found(judge, at_once, protocol):
     class Evil:
         def __reduce__(self):
             return os.system, ("id",)
 
-    for value in ([bulk(5000), Evil()], [*bulk(5000)["rows"], [Evil()], *bulk(5000)["rows"]]):
+    for value in ([bulk(1500), Evil()], [*bulk(1500)["rows"], [Evil()], *bulk(1500)["rows"]]):
         assert judge(pickle.dumps(value, protocol=protocol)).codes[0] == "T-S010"
 
 
-def test_a_place_overwritten_within_a_run_is_refused(judge):
+def test_a_place_overwritten_within_a_run_is_refused(judge, at_once):
     rows = b"".join(
         b"X\x0c\x00\x00\x00abcdefghijklr" + i.to_bytes(4, "little") for i in range(300, 6000)
     )
@@ -199,15 +206,15 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(value=VALUES, protocol=st.integers(0, 5))
 def test_what_pickle_writes_is_read_to_its_end(tmp_path_factory, value, protocol):
     content = pickle.dumps(value, protocol=protocol)
-    _, end = read(tmp_path_factory.mktemp("read"), content)
+    _, end = read(tmp_path_factory.getbasetemp(), content)
     assert end == len(content)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     value=VALUES,
     protocol=st.integers(0, 5),
@@ -220,7 +227,7 @@ def test_what_is_read_to_its_end_pickletools_reads_alike(
     for at, byte in places:
         content[at % len(content)] = byte
     try:
-        _, end = read(tmp_path_factory.mktemp("read"), bytes(content))
+        _, end = read(tmp_path_factory.getbasetemp(), bytes(content))
     except Refused:
         return
     *_, (opcode, _, at) = pickletools.genops(bytes(content))
