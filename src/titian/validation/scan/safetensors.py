@@ -21,6 +21,8 @@ BITS: Final = {
     "F64": 64, "I64": 64, "U64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
 
+_SPARSE: Final = 256  # bytes; a longer header that is mostly brackets is no table
+
 
 def looks_like(source: Source) -> bool:
     """Return whether a length and the brace of a header stand at the start."""
@@ -78,7 +80,9 @@ def _parsed(data: bytes, prefix: str) -> dict[str, Any]:
     def constant(name: str) -> None:
         raise ValueError(name)
 
-    if data.count(b"[") > len(data) // 2 or data.count(b"{") > len(data) // 4:
+    if len(data) > _SPARSE and (
+        data.count(b"[") > len(data) // 2 or data.count(b"{") > len(data) // 4
+    ):
         raise Refused("T-S050", f"{prefix}the header is no table")
     try:
         header = json.loads(
