@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from titian.statistics import Estimate
+
 PIPE_WIDTH_CHARACTERS: Final = 110
 """Width of tables that go to a pipe or a file, where there is no terminal to ask."""
 
@@ -92,3 +94,16 @@ def _descriptor(stream: Any) -> int | None:  # noqa: ANN401 - a stream or a test
         return int(stream.fileno())
     except (AttributeError, OSError, ValueError):
         return None
+
+
+def estimate_row(found: Estimate) -> dict[str, Any]:
+    """Return an estimate as JSON: its first interval, or nulls and the reason."""
+    interval = found.intervals[0] if found.intervals else None
+    return {
+        "value": found.value,
+        "low": None if interval is None else interval.low,
+        "high": None if interval is None else interval.high,
+        "n": found.n,
+        "method": found.method,
+        "reason": found.reason,
+    }

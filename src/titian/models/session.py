@@ -36,11 +36,11 @@ def open_session(content: bytes, *, name: str) -> Any:  # noqa: ANN401 - no type
         return onnxruntime.InferenceSession(
             content, sess_options=options, providers=["CPUExecutionProvider"]
         )
-    except _faults() as error:
+    except session_faults() as error:
         raise InputError(
             Problem(
                 code="T-M002",
-                message=f"{name} cannot be run by onnxruntime: {_first_line(error)}.",
+                message=f"{name} cannot be run by onnxruntime: {first_line(error)}.",
                 remedy="Export the model again with an opset that onnxruntime knows.",
             )
         ) from error
@@ -54,12 +54,12 @@ def run_session(session: Any, feeds: dict[str, Any], *, name: str) -> list[Any]:
     """
     try:
         return list(session.run(None, feeds))
-    except _faults() as error:
+    except session_faults() as error:
         shapes = ", ".join(f"{key} {value.shape}" for key, value in feeds.items())
         raise InputError(
             Problem(
                 code="T-M006",
-                message=f"{name} refuses its input ({shapes}): {_first_line(error)}.",
+                message=f"{name} refuses its input ({shapes}): {first_line(error)}.",
                 remedy="State the model's input in the `model:` block, or export it again.",
             )
         ) from error
@@ -109,7 +109,8 @@ def resize_node(source: str, target: str, *, sizes: str) -> Any:  # noqa: ANN401
     )
 
 
-def _faults() -> tuple[type[Exception], ...]:
+def session_faults() -> tuple[type[Exception], ...]:
+    """Return what onnxruntime raises for a model or an input that it does not run."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     return (
@@ -124,5 +125,6 @@ def _faults() -> tuple[type[Exception], ...]:
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, without its full stop."""
     return str(error).strip().splitlines()[0].rstrip(". ")

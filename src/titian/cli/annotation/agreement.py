@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from titian.cli.output import console, write_json
+from titian.cli.output import console, estimate_row, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,29 +85,22 @@ def agreement_document(found: Agreement, notes: tuple[str, ...], seed: int) -> d
     return {
         "coefficient": found.coefficient,
         "level": found.level,
-        **_row(found.estimate),
+        **estimate_row(found.estimate),
         "labels": found.labels,
         "tasks": found.tasks,
         "workers": found.workers,
-        "by_class": [{"class": part.name[0], **_row(part.estimate)} for part in found.by_class],
-        "by_site": [{"site": part.name[0], **_row(part.estimate)} for part in found.by_site],
+        "by_class": [
+            {"class": part.name[0], **estimate_row(part.estimate)} for part in found.by_class
+        ],
+        "by_site": [
+            {"site": part.name[0], **estimate_row(part.estimate)} for part in found.by_site
+        ],
         "by_pair": [
-            {"workers": list(part.name), **_row(part.estimate)} for part in found.by_pair
+            {"workers": list(part.name), **estimate_row(part.estimate)}
+            for part in found.by_pair
         ],
         "seed": seed,
         "notes": list(notes),
-    }
-
-
-def _row(estimate: Estimate) -> dict[str, Any]:
-    interval = estimate.intervals[0] if estimate.intervals else None
-    return {
-        "value": estimate.value,
-        "low": None if interval is None else interval.low,
-        "high": None if interval is None else interval.high,
-        "n": estimate.n,
-        "method": estimate.method,
-        "reason": estimate.reason,
     }
 
 

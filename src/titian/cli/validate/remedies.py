@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from titian.cli.output import console, write_json
+from titian.cli.output import console, estimate_row, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -125,7 +125,7 @@ def remedies_document(found: Remedies, seed: int) -> dict[str, Any]:
         "measure": found.measure,
         "threshold": found.threshold,
         "rates": [
-            {"subgroup": {found.column: name}, **_estimate(rate)}
+            {"subgroup": {found.column: name}, **estimate_row(rate)}
             for name, rate in found.rates.items()
         ],
         "gap": _gap(found.gap),
@@ -153,7 +153,7 @@ def _effect(effect: Effect, seed: int) -> dict[str, Any]:
         "gap_after": _gap(effect.after),
         "best": effect.best,
         "worst": effect.worst,
-        "change_of_difference": _estimate(effect.difference),
+        "change_of_difference": estimate_row(effect.difference),
         "verdict": str(effect.change),
         "comparisons": comparison_document(
             effect.overall, cases=first.contrast.difference.n, seed=seed
@@ -163,18 +163,6 @@ def _effect(effect: Effect, seed: int) -> dict[str, Any]:
 
 def _gap(gap: Gap | None) -> dict[str, float] | None:
     return None if gap is None else {"value": gap.value, "low": gap.low, "high": gap.high}
-
-
-def _estimate(found: Estimate) -> dict[str, Any]:
-    interval = found.intervals[0] if found.intervals else None
-    return {
-        "value": found.value,
-        "low": None if interval is None else interval.low,
-        "high": None if interval is None else interval.high,
-        "n": found.n,
-        "method": found.method,
-        "reason": found.reason,
-    }
 
 
 def _print(out: Console, found: Remedies) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from titian.cli.output import estimate_row
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -49,11 +51,11 @@ def document(
         "latency_ms": {
             "mean": found.mean_ms,
             "percentiles": [
-                {"percentile": round(share * 100, 6), **_row(value)}
+                {"percentile": round(share * 100, 6), **estimate_row(value)}
                 for share, value in found.latency
             ],
         },
-        "samples_per_s": _row(found.throughput),
+        "samples_per_s": estimate_row(found.throughput),
         "early_stopping": None
         if found.early_stopping is None
         else {
@@ -81,8 +83,8 @@ def document(
             {
                 "batch": setting.batch,
                 "threads": setting.threads,
-                "samples_per_s": _row(setting.throughput),
-                "latency_ms": _row(setting.latency_ms),
+                "samples_per_s": estimate_row(setting.throughput),
+                "latency_ms": estimate_row(setting.latency_ms),
             }
             for setting in swept
         ],
@@ -238,9 +240,9 @@ def _comparison(compared: Comparison) -> dict[str, Any]:
         "first": compared.first,
         "second": compared.second,
         "pairs": compared.pairs,
-        "ratio": _row(compared.ratio),
-        "first_ms": _row(compared.first_ms),
-        "second_ms": _row(compared.second_ms),
+        "ratio": estimate_row(compared.ratio),
+        "first_ms": estimate_row(compared.first_ms),
+        "second_ms": estimate_row(compared.second_ms),
         "size_ratio": compared.size_ratio,
         "largest_difference": compared.difference,
         "max_ratio": compared.max_ratio,
@@ -284,18 +286,6 @@ def _machine(machine: Machine) -> dict[str, Any]:
         "platform": machine.platform,
         "libraries": dict(machine.libraries),
         "busy": machine.busy,
-    }
-
-
-def _row(estimate: Estimate) -> dict[str, Any]:
-    interval = estimate.intervals[0] if estimate.intervals else None
-    return {
-        "value": estimate.value,
-        "low": None if interval is None else interval.low,
-        "high": None if interval is None else interval.high,
-        "n": estimate.n,
-        "method": estimate.method,
-        "reason": estimate.reason,
     }
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from titian.errors import InputError, Problem
 from titian.models.inspection import parse_model, read_bytes
+from titian.models.session import first_line, session_faults
 from titian.validation.speed.resources import resident_mib
 
 WARM_CALLS = 3
@@ -168,12 +169,12 @@ def open_target(
     for _ in range(WARM_CALLS):
         try:
             found = session.run(None, feed)
-        except _faults() as error:
+        except session_faults() as error:
             shown = ", ".join(f"{key} {value.shape}" for key, value in feed.items())
             raise InputError(
                 Problem(
                     code="T-V165",
-                    message=f"{path.name} does not run on {shown}: {_first_line(error)}.",
+                    message=f"{path.name} does not run on {shown}: {first_line(error)}.",
                     remedy="Give the shape of a real input with --shape NAME=1,3,224,224, or "
                     "real arrays with --inputs FILE.npz.",
                 )
@@ -223,11 +224,11 @@ def open_session(content: bytes, *, name: str, threads: int) -> Any:  # noqa: AN
         return onnxruntime.InferenceSession(
             content, sess_options=options, providers=["CPUExecutionProvider"]
         )
-    except _faults() as error:
+    except session_faults() as error:
         raise InputError(
             Problem(
                 code="T-V165",
-                message=f"{name} cannot be run by onnxruntime: {_first_line(error)}.",
+                message=f"{name} cannot be run by onnxruntime: {first_line(error)}.",
                 remedy="Export the model again with an opset that onnxruntime knows.",
             )
         ) from error
@@ -339,22 +340,3 @@ def _unfit(message: str) -> Problem:
         message=f"{message}.",
         remedy="Give shapes or arrays as the model's inputs state them.",
     )
-
-
-def _faults() -> tuple[type[Exception], ...]:
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    return (
-        state.Fail,
-        state.InvalidArgument,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NotImplemented,
-        state.RuntimeException,
-        state.NoSuchFile,
-        state.EPFail,
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(". ")
