@@ -57,7 +57,7 @@ def roofline_figure(found: Estimate) -> LineFigure:
         caption="Layers under the slope wait for memory; layers under the flat part wait for "
         "the array. A dot far below its roof fills the array badly.",
         x_label="operations per byte of external traffic, log10",
-        y_label="10^9 operations a second, log10",
+        y_label="10^9 operations/s, log10",
         series=(
             *roof,
             Series(
