@@ -125,7 +125,7 @@ def _fix(port: Any, key: str, stated: Shape | None, name: str) -> list[Problem]:
         if held is not None and None not in held:
             return []
         shown = "unknown" if held is None else _shown(held)
-        example = ",".join(str(size or 1) for size in held) if held else "1,3,224,224"
+        example = ",".join(map(str, _example(held))) if held else "1,3,224,224"
         return [
             Problem(
                 code="T-C013",
@@ -153,6 +153,12 @@ def _fix(port: Any, key: str, stated: Shape | None, name: str) -> list[Problem]:
     for size in stated:
         dims.add().dim_value = size
     return []
+
+
+def _example(held: tuple[int | None, ...]) -> list[int]:
+    """Return a likely shape: one case, and pictures of 224 x 224."""
+    pictures = len(held) == 4
+    return [size or (224 if pictures and axis > 0 else 1) for axis, size in enumerate(held)]
 
 
 def _unknown(key: str, name: str, inputs: Mapping[str, Any]) -> Problem:
