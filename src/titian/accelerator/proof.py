@@ -68,7 +68,7 @@ class Proof:
         total_cycles: from start to done, distinct over the inputs.
         controls: planted faults.
         simulated_cycles: all clock cycles.
-        cycles_per_second: of the simulation.
+        cycles_per_second: of the simulation, in processor time.
     """
 
     cases: int

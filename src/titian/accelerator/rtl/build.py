@@ -26,10 +26,11 @@ PROGRAM: Final = "program.json"
 #: A folder that holds this file was made here and may be written over.
 REPORT: Final = "report.json"
 
-#: Read as RTLIL: Verilog loses what the simulator can make use of.
-SCRIPT: Final = (
-    "read_rtlil design.il; hierarchy -top top; proc; flatten; opt_clean; "
-    "write_verilog -noattr design.v; write_cxxrtl design.cc"
+#: Read as RTLIL, and simulated as it was read: after yosys's own rewriting the simulator
+#: finds loops among the wires and must evaluate every cycle several times.
+SCRIPT = (
+    "read_rtlil design.il; hierarchy -top top; write_cxxrtl design.cc; "
+    "proc; flatten; opt_clean; write_verilog -noattr design.v"
 )
 
 Say = Callable[[str], None]

@@ -4,10 +4,10 @@
 //
 // FOLDER holds the memory images. INPUTS holds ENTRY_WORDS 32-bit words a sample; OUTPUTS gets
 // the whole memory of activations, each layer's cycles and all cycles, for each sample.
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -20,10 +20,11 @@ cxxrtl_design::p_top top;
 std::uint64_t steps = 0;
 
 void tick() {
-  top.p_clk.set<bool>(false);
+  // Settle what hangs on the inputs, then one edge: a falling one would settle all again.
   top.step();
-  top.p_clk.set<bool>(true);
-  top.step();
+  top.prev_p_clk = cxxrtl::value<1>{0u};
+  top.eval();
+  top.commit();
   ++steps;
 }
 
@@ -72,10 +73,11 @@ int main(int count, char **arguments) {
   const long samples = std::strtol(arguments[4], nullptr, 10);
   std::FILE *out = std::fopen(arguments[3], "wb");
   if (out == nullptr) return 2;
+  top.p_clk.set<bool>(true);
   load(1, folder + "/descriptors.bin");
   load(2, folder + "/weights.bin");
   load(3, folder + "/parameters.bin");
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();
   std::uint64_t running = 0;
   std::vector<std::uint32_t> answer;
   for (long sample = 0; sample < samples; ++sample) {
@@ -103,8 +105,9 @@ int main(int count, char **arguments) {
     }
   }
   std::fclose(out);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  std::printf("%llu %.6f %llu\n", static_cast<unsigned long long>(steps), seconds.count(),
+  // Processor time: a busy machine does not make the simulator slower.
+  const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  std::printf("%llu %.6f %llu\n", static_cast<unsigned long long>(steps), seconds,
               static_cast<unsigned long long>(running));
   return 0;
 }

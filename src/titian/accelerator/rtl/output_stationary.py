@@ -6,7 +6,9 @@ activations arrive. Each sum's last addition also loads it into the drain, so th
 fold's products follow without a gap while the drain is emptied, a value a cycle.
 """
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from itertools import pairwise
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -43,39 +45,41 @@ class OutputStationary(wiring.Component):  # type: ignore[misc]  # amaranth ship
     def elaborate(self, platform: object) -> Module:  # noqa: ARG002 - Amaranth's signature
         """Describe the circuit."""
         m = Module()
-        weights, control = self.weights, Cat(self.valid, self.first, self.last)
+        # Registers of 8 and 32 bits, not whole words: simulators are slow on wide ones.
+        weights: list[Value] = [self.weights[8 * col : 8 * col + 8] for col in range(self.cols)]
+        control: Value = Cat(self.valid, self.first, self.last)
         drains = []
         for row in range(self.rows):
             # Weights and their control, a cycle later than the row above.
-            held = Signal(8 * self.cols, name=f"weights_{row}")
+            held = [Signal(8, name=f"weight_{row}_{col}") for col in range(self.cols)]
             marks = Signal(3, name=f"marks_{row}")
-            m.d.sync += [held.eq(weights), marks.eq(control)]
-            weights, control = held, marks
-            lanes = Signal(8 * self.cols, name=f"activations_{row}")
+            m.d.sync += [h.eq(w) for h, w in zip(held, weights, strict=True)]
+            m.d.sync += marks.eq(control)
+            weights, control = list(held), marks
+            lanes = [Signal(8, name=f"activation_{row}_{i}") for i in range(self.cols)]
             with m.If(self.load & (self.row == row)):
-                m.d.sync += lanes.eq(self.word)
+                m.d.sync += [x.eq(self.word[8 * i : 8 * i + 8]) for i, x in enumerate(lanes)]
             with m.Else():
-                m.d.sync += lanes.eq(lanes >> 8)
+                m.d.sync += [x.eq(after) for x, after in pairwise(lanes)]
             multiplied = Signal(3, name=f"multiplied_{row}")
             m.d.sync += multiplied.eq(marks)
-            drain = Signal(32 * self.cols, name=f"drain_{row}")
+            drain = [Signal(32, name=f"drain_{row}_{col}") for col in range(self.cols)]
             sums = []
             for col in range(self.cols):
                 product = Signal(signed(16), name=f"product_{row}_{col}")
                 total = Signal(signed(32), name=f"sum_{row}_{col}")
                 after = Signal(signed(32), name=f"after_{row}_{col}")
-                weight = held[8 * col : 8 * col + 8].as_signed()
-                m.d.sync += product.eq(lanes[:8].as_signed() * weight)
+                m.d.sync += product.eq(lanes[0].as_signed() * held[col].as_signed())
                 m.d.comb += after.eq(Mux(multiplied[1], 0, total) + product)
                 with m.If(multiplied[0]):
                     m.d.sync += total.eq(after)
                 sums.append(after)
             with m.If(multiplied[0] & multiplied[2]):
-                m.d.sync += drain.eq(Cat(*sums))
+                m.d.sync += [x.eq(total) for x, total in zip(drain, sums, strict=True)]
             with m.Elif(self.taking & (self.take == row)):
-                m.d.sync += drain.eq(drain >> 32)
+                m.d.sync += [x.eq(behind) for x, behind in pairwise(drain)]
             if row == 0:
                 m.d.sync += self.filled.eq(multiplied[0] & multiplied[2])
-            drains.append(drain[:32])
+            drains.append(drain[0])
         m.d.comb += self.value.eq(Array(drains)[self.take].as_signed())
         return m

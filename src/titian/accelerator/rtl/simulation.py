@@ -54,7 +54,7 @@ class Simulation:
         cycles: of each layer, measured and predicted.
         total_cycles: from start to done, the distinct values over all inputs.
         simulated_cycles: all clock cycles, loading and reading included.
-        seconds: what they took.
+        seconds: of processor time that they took.
     """
 
     tensors: dict[str, Int8s]
