@@ -30,6 +30,7 @@ from titian.validation.scan.runs import flat_pattern, plain_gets, run_pattern
 from titian.validation.scan.source import CHUNK, Source
 
 MOST_STACKED: Final = 1_000_000  # values; more would be no pickle that a pickler writes
+MOST_SINGLE: Final = 10_000_000  # opcodes read one by one, about a microsecond each
 MOST_MARKS: Final = 100_000
 _AHEAD: Final = 1 << 12  # bytes that must be there before a run is looked for
 _SMALL: Final = 1 << 18  # bytes; a shorter pickle is not worth compiling the patterns
@@ -134,7 +135,11 @@ class Machine(Cursor):
             if self.protocol > HIGHEST:
                 self.fail("T-S019", f"protocol {self.protocol} is not known")
         stepping = self._steps()
+        left = MOST_SINGLE
         while True:
+            left -= 1
+            if not left:
+                self.fail("T-S004", f"more than {MOST_SINGLE} opcodes that are no plain data")
             if self.bulk and self.base + self.at >= self.skip and self.marks:
                 self._runs()
             self.fill(1)
