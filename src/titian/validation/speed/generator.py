@@ -207,6 +207,11 @@ def _open_loop(system: System, load: Load, workers: int, progress: Progress) -> 
     while sent < n:
         at = start + due[sent]
         now = perf_counter_ns()
+        if due[sent] > longest:
+            # Nothing is due before the end: do not wait for a query that may be hours off.
+            wait_until(start + longest)
+            cut = f"the run was cut off after {load.max_duration_s:g} s"
+            break
         if now < at:
             if now - heard > PROGRESS_NS and at - now > ROOM_NS:
                 heard = now

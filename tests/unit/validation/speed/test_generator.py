@@ -6,6 +6,7 @@ import gc
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -175,3 +176,15 @@ def test_settings_of_the_interpreter_are_as_before():
     assert seen[0][0] < before[0]
     assert seen[0][1] > 0
     assert (sys.getswitchinterval(), gc.get_freeze_count()) == before
+
+
+def test_nobody_waits_for_a_query_that_is_due_after_the_end():
+    load = replace(
+        make_load("server", target_qps=1.0, min_duration_s=0.1, min_queries=5),
+        target_qps=0.001,
+        max_duration_s=0.1,
+    )
+    trace = generate(nothing, load)
+    assert len(trace.issued_ns) == 1  # the first is due at once
+    assert trace.failures == ()
+    assert trace.cut == "the run was cut off after 0.1 s"
