@@ -49,6 +49,13 @@ def _finite(value: Any) -> Any:  # noqa: ANN401 - walks any JSON
             return value
 
 
+def visible(text: str) -> str:
+    """Write out signs that steer a terminal: what a table holds is shown, not obeyed."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
+
+
 def console(*, error: bool = False) -> Console:
     """Return a console that knows whether a person, a pipe or a file is listening."""
     from rich.console import Console

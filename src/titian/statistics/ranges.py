@@ -105,7 +105,14 @@ def proportions(value: Floats, size: Floats, df: Floats | float, shown: Bools) -
     )
 
 
-def means(value: Floats, error: Floats, df: Floats | float, shown: Bools) -> Groups:
+def means(
+    value: Floats,
+    error: Floats,
+    df: Floats | float,
+    shown: Bools,
+    *,
+    reach: float = np.inf,
+) -> Groups:
     """Return groups whose estimates have Student's intervals.
 
     Args:
@@ -113,11 +120,12 @@ def means(value: Floats, error: Floats, df: Floats | float, shown: Bools) -> Gro
         error: shape (..., groups), standard errors above 0.
         df: degrees of freedom.
         shown: shape (..., groups).
+        reach: the measure lies in [-reach, reach], and so do its limits.
     """
 
     def limits(critical: Floats) -> tuple[Floats, Floats]:
         half = students(critical, df) * error
-        return value - half, value + half
+        return np.maximum(value - half, -reach), np.minimum(value + half, reach)
 
     return Groups(value=value, error=error, alike=error, limits=limits, shown=shown)
 

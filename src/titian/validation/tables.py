@@ -101,11 +101,12 @@ def read_table_of_cases(
 
     Raises:
         InputError: T-V100 the file cannot be read, T-V101 it lacks a column; T-D002 to
-            T-D009 it is damaged, and where.
+            T-D009 it is damaged, and where; T-V117 a column holds lists, records or bytes.
     """
     wanted_text = tuple(dict.fromkeys(text))
     wanted_numbers = tuple(name for name in dict.fromkeys(numbers) if name not in wanted_text)
     table, names = _read(path, wanted_text, wanted_numbers)
+    _refuse_kinds(table, path.name)
     return CaseTable(
         name=path.name,
         rows=table.num_rows,
@@ -113,6 +114,16 @@ def read_table_of_cases(
         numbers={name: _numbers(table.column(name)) for name in wanted_numbers},
         columns=names,
     )
+
+
+def class_name(text: str) -> str:
+    """Write a class in one way: 1, 1.0, 01, true and True are one; other text as it stands."""
+    try:
+        number = float(text)
+    except ValueError:
+        word = text.strip()
+        return {"true": "1", "false": "0"}.get(word.lower(), word)
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def place_of(row: int) -> str:
@@ -224,11 +235,41 @@ def _diagnose(path: Path) -> None:
         parse_table(path.read_bytes(), name=path.name)
 
 
+def _refuse_kinds(table: pa.Table, name: str) -> None:
+    """Refuse columns of Parquet whose cells are neither text, numbers, truths nor dates."""
+    import pyarrow as pa
+
+    def plain(kind: pa.DataType) -> bool:
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        return not (
+            pa.types.is_nested(kind)
+            or pa.types.is_binary(kind)
+            or pa.types.is_large_binary(kind)
+            or pa.types.is_fixed_size_binary(kind)
+            or pa.types.is_duration(kind)
+            or pa.types.is_interval(kind)
+        )
+
+    strange = [column for column in table.schema if not plain(column.type)]
+    if strange:
+        raise InputError(
+            *(
+                Problem(
+                    code="T-V117",
+                    message=f"column {column.name!r} of {name} holds {column.type}; a column "
+                    "holds one text, number, truth value or date for each case.",
+                    remedy="Write one value into each cell, or leave the column out.",
+                )
+                for column in strange
+            )
+        )
+
+
 def _unreadable(path: Path, reason: str) -> InputError:
     return InputError(
         Problem(
             code="T-V100",
-            message=f"{path.name} cannot be read as a table ({reason}).",
+            message=f"{path.name or path} cannot be read as a table ({reason}).",
             remedy="Name a CSV file in UTF-8 or a Parquet file with a row for each case.",
         )
     )

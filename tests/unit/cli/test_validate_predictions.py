@@ -90,3 +90,12 @@ def test_a_wrong_call_exits_2_with_a_document(scored):
     result = call(scored, "--label", "y", "--prediction", "p", "--group", "age", "--json")
     assert result.exit_code == 2
     assert json.loads(result.stdout)["errors"][0]["code"] == "T-V101"
+
+
+def test_what_a_cell_holds_does_not_steer_the_terminal(tmp_path):
+    path = tmp_path / "cases.csv"
+    path.write_text("y,p,g\n" + "1,1,\x1b[31mred\n0,0,blue\n" * 20)
+    result = call(path, "--label", "y", "--prediction", "p", "--group", "g")
+    assert result.exit_code == 0, result.output
+    assert "\x1b[31mred" not in result.output
+    assert "g=\\x1b[31mred" in result.output

@@ -203,3 +203,22 @@ def test_all_features_are_those_without_another_role(table):
 )
 def test_what_cannot_be_searched_is_refused(table, words, message):
     assert message in refusal(table, *words)
+
+
+def test_a_truth_value_and_its_number_are_one_decision(tmp_path):
+    path = tmp_path / "cases.csv"
+    rows = ["True,1,a", "False,0,b", "true,1.0,a", "False,1,b"] * 40
+    path.write_text("\n".join(["y,p,site", *rows]) + "\n")
+    found = document(path, *PAIR, "--features", "site")
+    assert found["error"] == 0.25
+
+
+def test_a_column_of_lists_is_refused(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"y": [1, 0] * 50, "p": [1, 1] * 50, "tags": [["a"], ["b"]] * 50}
+    pq.write_table(pa.table(columns), tmp_path / "cases.parquet")
+    assert "T-V117: column 'tags'" in refusal(
+        tmp_path / "cases.parquet", *PAIR, "--features", "all"
+    )

@@ -173,3 +173,41 @@ def test_empty_groups_and_subjects_are_kept(tmp_path):
     assert found.groups[0].names == ("x", "missing")
     assert len(set(found.subject.tolist())) == 3
     assert found.notes == ("2 cases without who count as subjects of their own.",)
+
+
+def test_cells_that_are_lists_or_bytes_are_refused_all_together(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"y": [1, 0], "tags": [["a"], ["b"]], "raw": [b"\xff", b"\xfe"]}
+    pq.write_table(pa.table(columns), tmp_path / "cases.parquet")
+    with pytest.raises(InputError) as refused:
+        read_table_of_cases(tmp_path / "cases.parquet", text=["y", "tags"], numbers=["raw"])
+    assert [str(problem.code) for problem in refused.value.problems] == ["T-V117", "T-V117"]
+    assert refused.value.problems[0].message == (
+        "column 'tags' of cases.parquet holds list<element: string>; a column holds one text, "
+        "number, truth value or date for each case."
+    )
+
+
+def test_a_folder_is_named_in_its_refusal():
+    with pytest.raises(InputError) as refused:
+        read_table_of_cases(Path(), text=["y"])
+    assert refused.value.problems[0].message.startswith(". cannot be read as a table (")
+
+
+def test_decisions_may_hold_the_other_class_where_labels_hold_one(tmp_path):
+    path = write(tmp_path, "y,p\n1,1\n1,0\n1,1\n")
+    found = read_outcomes(path, Roles(label="y", prediction="p"))
+    assert found.label.tolist() == [True, True, True]
+    assert found.prediction is not None
+    assert found.prediction.tolist() == [True, False, True]
+
+
+def test_classes_set_against_the_positive_one_are_told(tmp_path):
+    path = write(tmp_path, "y,p\n1,1\n0,0\n2,0\n0,1\nx,0\n")
+    found = read_outcomes(path, Roles(label="y", prediction="p"))
+    assert found.notes == (
+        "y has 4 classes: '1' is set against '0' (2 cases), '2' (1 cases), 'x' (1 cases) "
+        "taken together.",
+    )

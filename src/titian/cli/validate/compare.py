@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from titian.cli.output import console, write_json
+from titian.cli.output import console, visible, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -202,7 +202,7 @@ def _cells(row: Compared) -> tuple[str, ...]:
         verdict += f"; about {row.more_cases} more cases"
     p = "" if row.adjusted_p is None else f"{row.adjusted_p:.2g}"
     return (
-        group.removesuffix("="),
+        visible(group.removesuffix("=")),
         _value(contrast.a),
         _value(contrast.b),
         shown,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from titian.cli.output import console, write_json
+from titian.cli.output import console, visible, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -197,7 +197,7 @@ def _print(out: Console, found: Disparity) -> None:
                 f"Not shown for {label}: {', '.join(reasons)}.", soft_wrap=True, markup=False
             )
     for note in found.notes:
-        out.print(f"Note: {note}", soft_wrap=True, markup=False)
+        out.print(f"Note: {visible(note)}", soft_wrap=True, markup=False)
     out.print("--json gives every measure with its interval.")
 
 
@@ -222,8 +222,8 @@ def _print_gaps(out: Console, found: Disparity) -> None:
                 gap.name,
                 f"{gap.value:.3f}" if known else NOT_SHOWN,
                 f"{gap.low:.3f} to {gap.high:.3f}" if known else "",
-                ", ".join((gap.lowest or {}).values()) if known else gap.reason,
-                ", ".join((gap.highest or {}).values()),
+                visible(", ".join((gap.lowest or {}).values())) if known else gap.reason,
+                visible(", ".join((gap.highest or {}).values())),
             ]
             if judged:
                 row.append("" if gap.verdict is None else gap.verdict.value)
@@ -241,7 +241,7 @@ def _by_group(found: Disparity) -> dict[str, dict[str, Row]]:
 
 
 def _name(subgroup: Mapping[str, str] | None) -> str:
-    return ", ".join(f"{column}={value}" for column, value in (subgroup or {}).items())
+    return visible(", ".join(f"{column}={value}" for column, value in (subgroup or {}).items()))
 
 
 def _shown(row: Row | None) -> str:

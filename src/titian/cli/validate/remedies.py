@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from titian.cli.output import console, estimate_row, write_json
+from titian.cli.output import console, estimate_row, visible, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -183,7 +183,7 @@ def _print(out: Console, found: Remedies) -> None:
         table.add_column({"cases": "more cases"}.get(option.name, option.name.rstrip("s")))
         for name, value in option.values.items():
             shown = f"{value:.0f}" if option.name == "cases" else f"{value:.4g}"
-            table.add_row(Text(name), shown)
+            table.add_row(Text(visible(name)), shown)
         out.print(table)
         if option.effect is not None:
             _print_effect(say, option.effect)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from titian.cli.output import console, write_json
+from titian.cli.output import console, visible, write_json
 from titian.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -259,18 +259,18 @@ def _errors(
 ) -> Floats:
     import numpy as np
 
+    from titian.validation.tables import class_name
+
     if error is not None:
         return table.numbers[error]
     one, other = table.text[str(label)], table.text[str(prediction)]
     _require_cells(one, table)
     _require_cells(other, table)
-    numbers, others = one.numbers(), other.numbers()
-    if numbers is not None and others is not None:  # 1 and 1.0 are one decision
-        differs: Floats = (numbers != others).astype(np.float64)
-        return differs
-    place = {name: code for code, name in enumerate(one.names)}
-    same = np.array([place.get(name, -1) for name in other.names])
-    wrong: Floats = (same[other.code] != one.code).astype(np.float64)
+    names = [class_name(text) for text in one.names]
+    place = {name: code for code, name in enumerate(dict.fromkeys(names))}
+    truth = np.array([place[name] for name in names])
+    told = np.array([place.get(class_name(text), -1) for text in other.names])
+    wrong: Floats = (told[other.code] != truth[one.code]).astype(np.float64)
     return wrong
 
 
@@ -384,7 +384,8 @@ def _print(out: Console, report: SliceReport) -> None:
 def _cells(each: Slice, largest: float, *, inside: bool = False) -> tuple[Text, ...]:
     from rich.text import Text
 
-    name = f"  worst inside: {each.name}" if inside else each.name
+    named = visible(each.name)
+    name = f"  worst inside: {named}" if inside else named
     return (
         Text(name),
         Text(f"{each.n:,}"),

@@ -15,6 +15,7 @@ from titian.validation.tables import (
     SHOWN,
     CaseTable,
     Column,
+    class_name,
     places_of,
     read_table_of_cases,
 )
@@ -116,7 +117,7 @@ def pair_tables(
         raise InputError(*problems)
     groups = {name: _group_names(a.text[name]) for name in columns.groups}
     subject = None if columns.subject is None else _subjects(a.text[columns.subject])
-    place = classes.index(canonical(columns.positive))
+    place = classes.index(class_name(columns.positive))
 
     def cases(which: int, take: Ints | slice) -> Cases:
         table, n = (a, b)[which], len(a)
@@ -143,15 +144,6 @@ def pair_tables(
         has_score=columns.score is not None,
         notes=_notes(classes, columns),
     )
-
-
-def canonical(text: str) -> str:
-    """Write a number in one way, so that 1, 1.0 and 01 are one class; text verbatim."""
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return str(int(number)) if number.is_integer() else repr(number)
 
 
 # --- what may be wrong ----------------------------------------------------------------
@@ -200,9 +192,9 @@ def _classes(
 ) -> tuple[tuple[str, ...], dict[str, list[Ints]], list[Problem]]:
     """Number the classes: those of the labels, in one way of writing."""
     problems = []
-    positive = canonical(columns.positive)
+    positive = class_name(columns.positive)
     labels = {
-        canonical(text)
+        class_name(text)
         for _, table in tables
         for text in table.text[columns.label].names
         if text.strip()
@@ -220,7 +212,7 @@ def _classes(
     if len(known) == 1 and columns.prediction is not None:
         # Cases of one class alone: the other class has its name from the decisions.
         known |= {
-            canonical(text)
+            class_name(text)
             for _, table in tables
             for text in table.text[columns.prediction].names
             if text.strip()
@@ -235,7 +227,7 @@ def _classes(
             continue
         for name, table in tables:
             found = table.text[column]
-            place = np.array([number.get(canonical(text), -1) for text in found.names])
+            place = np.array([number.get(class_name(text), -1) for text in found.names])
             code = place[found.code].astype(np.int64)
             codes[kind].append(code)
             strange = np.flatnonzero((code < 0) & ~found.blank())
@@ -313,9 +305,9 @@ def _disagreements(
 ) -> Iterable[Problem]:
     for column, of_b in extra.items():
         of_a = a.text[column]
-        number = {canonical(text): place for place, text in enumerate(of_a.names)}
-        place = np.array([number.get(canonical(text), -1) for text in of_b.names])
-        same = np.array([number[canonical(text)] for text in of_a.names])[of_a.code]
+        number = {class_name(text): place for place, text in enumerate(of_a.names)}
+        place = np.array([number.get(class_name(text), -1) for text in of_b.names])
+        same = np.array([number[class_name(text)] for text in of_a.names])[of_a.code]
         rows = np.flatnonzero(same != place[of_b.code][order])
         if len(rows):
             yield Problem(
@@ -359,6 +351,6 @@ def _notes(classes: Sequence[str], columns: Columns) -> tuple[str, ...]:
         return ()
     return (
         f"{columns.label} has {len(classes)} classes: accuracy and balanced_accuracy are over "
-        f"all of them, the other measures are of class {canonical(columns.positive)} against "
+        f"all of them, the other measures are of class {class_name(columns.positive)} against "
         "the rest; brier and expected_calibration_error need two classes.",
     )

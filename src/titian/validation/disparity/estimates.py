@@ -289,7 +289,7 @@ def _in_the_large(cells: list[_Cell], alpha: float, least: int) -> Measured:
         error[place], df[place] = _residual_error(cell, residual)
     subjects = np.array([item[1] for item in counted], dtype=np.int64)
     single = cells[0].subject is None
-    groups = ranges.means(value, error, df, subjects >= least)
+    groups = ranges.means(value, error, df, subjects >= least, reach=1.0)
     low, high = _limits(groups, alpha)
     return _blanked(
         Measured(

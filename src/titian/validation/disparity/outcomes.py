@@ -15,7 +15,15 @@ import numpy as np
 from titian.errors import InputError, Problem
 from titian.statistics.estimate import Bools, Floats, Ints
 from titian.validation.cases import MISSING
-from titian.validation.tables import CaseTable, Column, place_of, places_of, read_table_of_cases
+from titian.validation.tables import (
+    SHOWN,
+    CaseTable,
+    Column,
+    class_name,
+    place_of,
+    places_of,
+    read_table_of_cases,
+)
 
 MOST_VALUES = 100
 """Values of a group column; beyond, each group is a handful of cases: an id or a number."""
@@ -110,6 +118,7 @@ def admit(table: CaseTable, roles: Roles) -> Outcomes:
         problems += _group(table.text[name], table.name)
     if problems:
         raise InputError(*problems)
+    notes += _against(given[0], roles.positive)
     label = _positive(given[0], roles.positive)
     prediction = None if roles.prediction is None else _positive(given[1], roles.positive)
     groups = tuple(_named(table.text[name]) for name in roles.groups)
@@ -183,6 +192,8 @@ def _classes(given: Sequence[Column], positive: str, table: str) -> Iterator[Pro
             remedy="Give --positive one of them.",
         )
         return
+    if len({class_name(name) for name in values}) <= 2:
+        return  # Cases of one class alone: the other class has its name from the decisions.
     strange = sorted({n for c in given[1:] for n in c.names if n.strip()} - set(label))
     for name in strange:
         if _same(name, positive) or any(_same(name, known) for known in label):
@@ -198,16 +209,25 @@ def _classes(given: Sequence[Column], positive: str, table: str) -> Iterator[Pro
         )
 
 
+def _against(column: Column, positive: str) -> Iterator[str]:
+    """Tell of classes that are set against the positive one together."""
+    others: dict[str, int] = {}
+    for name, count in zip(column.names, np.bincount(column.code).tolist(), strict=True):
+        if not _same(name, positive):
+            others[class_name(name)] = others.get(class_name(name), 0) + count
+    if len(others) > 1:
+        ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+        shown = ", ".join(f"{name!r} ({count} cases)" for name, count in ranked[:SHOWN])
+        more = f" and {len(ranked) - SHOWN} more" if len(ranked) > SHOWN else ""
+        yield (
+            f"{column.name} has {len(others) + 1} classes: {positive!r} is set against "
+            f"{shown}{more} taken together."
+        )
+
+
 def _same(name: str, other: str) -> bool:
     """Say whether two texts mean one class: alike, or equal as numbers or truth values."""
-    a, b = name.strip(), other.strip()
-    if a == b:
-        return True
-    try:
-        return float(a) == float(b)
-    except ValueError:
-        words = {"true": "1", "false": "0", "1.0": "1", "0.0": "0"}
-        return words.get(a.lower(), a) == words.get(b.lower(), b)
+    return class_name(name) == class_name(other)
 
 
 def _positive(column: Column, positive: str) -> Bools:

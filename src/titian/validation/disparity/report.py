@@ -84,9 +84,19 @@ def disparity(
         seed: of the calibration error's simulated draws; None leaves that error out.
 
     Raises:
-        InputError: T-V110, T-V111: too many cells, or a setting out of range.
+        InputError: T-V110, T-V111, T-V112: too many cells, a setting out of range, or a
+            bound on gaps without groups.
     """
     _refuse_settings(alpha, intersections, least, max_gap, min_ratio)
+    if not outcomes.groups and (max_gap is not None or min_ratio is not None):
+        raise InputError(
+            Problem(
+                code="T-V112",
+                message="a bound on gaps is stated, and no column of groups is named; a bound "
+                "that nothing is held against would always seem met.",
+                remedy="Name the columns with --group, or leave --max-gap and --min-ratio out.",
+            )
+        )
     n = len(outcomes)
     parts = list(partitions(outcomes.groups, n, intersections))
     decided = outcomes.prediction is not None

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from titian.errors import InputError
-from titian.validation.comparison.pairing import Columns, canonical, read_pair
+from titian.validation.comparison.pairing import Columns, read_pair
+from titian.validation.tables import class_name
 
 COLUMNS = Columns(case="id", label="y", prediction="p", score="s")
 HEAD = "id,y,p,s,sex,pat"
@@ -52,7 +53,7 @@ def test_numbers_are_one_class_however_they_are_written(tmp_path: Path) -> None:
     )
     assert pair.a.classes == ("0", "1")
     assert pair.b.label.tolist() == pair.a.label.tolist()
-    assert [canonical(text) for text in ("1", "1.0", "01", "0.5", "yes")] == [
+    assert [class_name(text) for text in ("1", "1.0", "01", "0.5", "yes")] == [
         "1",
         "1",
         "1",

@@ -160,3 +160,24 @@ def test_figures_draw_what_is_not_shown_as_not_shown():
     assert (row.value, row.low, row.high) == (None, None, None)
     labels = [row.label for row in drawn["disparity_gaps"].rows]
     assert "equal opportunity (2 groups, 1 not shown)" in labels
+
+
+def test_a_bound_on_gaps_without_groups_is_refused():
+    alone = Outcomes(label=np.array([True, False]), prediction=np.array([True, False]))
+    for bound in ({"max_gap": 0.1}, {"min_ratio": 0.8}):
+        with pytest.raises(InputError, match="no column of groups is named"):
+            disparity(alone, **bound)
+
+
+def test_a_gap_of_calibration_is_at_most_two():
+    label = np.tile([True, False], 60)
+    found = disparity(
+        Outcomes(
+            label=label,
+            score=np.where(label, 0.8, 0.2),
+            groups=(column("site", ["a"] * 60 + ["b"] * 58 + ["c"] * 2),),
+        ),
+    )
+    gap = gap_of(found, "calibration_gap")
+    assert gap.high is not None
+    assert 1.0 < gap.high <= 2.0
