@@ -41,6 +41,8 @@ def test_a_package_is_priced_in_words_and_in_json() -> None:
     assert document["gross_dies_per_wafer"] == pytest.approx(58.79, abs=0.01)
     assert document["inputs"]["wafer_usd"]["date"] == "2020"
     assert document["sensitivity"][0]["input"] == "die_area_mm2"
+    measured = {item["name"]: item["value"] for item in document["measurements"]}
+    assert (measured["die_area"], measured["node"], measured["dies"]) == (800, 5, 1)
 
 
 def test_a_given_price_is_shown_as_given() -> None:

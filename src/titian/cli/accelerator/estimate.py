@@ -136,7 +136,7 @@ def estimate_document(found: Estimate) -> dict[str, Any]:
                 for item in work.elsewhere
             ],
         },
-        "measurements": [_measurement(item) for item in design_measurements(found)],
+        "measurements": [measurement_document(item) for item in design_measurements(found)],
         "notes": list(_notes(found)),
     }
 
@@ -165,7 +165,8 @@ def layer_document(layer: LayerCost) -> dict[str, Any]:
     return dataclasses.asdict(layer)
 
 
-def _measurement(item: Measurement) -> dict[str, Any]:
+def measurement_document(item: Measurement) -> dict[str, Any]:
+    """Return a measurement as JSON."""
     return {
         "name": item.name,
         "value": item.value,

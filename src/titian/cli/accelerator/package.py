@@ -71,6 +71,9 @@ def package(
 
 def package_document(found: Quotation) -> dict[str, Any]:
     """Return the quotation as one JSON document; prices in USD, areas in mm2."""
+    from titian.accelerator.measurements import package_measurements
+    from titian.cli.accelerator.estimate import measurement_document
+
     return {
         "node": found.node,
         "area_mm2": found.area_mm2,
@@ -96,6 +99,7 @@ def package_document(found: Quotation) -> dict[str, Any]:
             "wafer_usd": _constant(found.wafer_usd),
             "defects_per_cm2": _constant(found.defects_per_cm2),
         },
+        "measurements": [measurement_document(item) for item in package_measurements(found)],
         "notes": list(found.notes),
     }
 
