@@ -8,6 +8,7 @@ from titian.cli.validate.compare import compare
 from titian.cli.validate.plan import plan
 from titian.cli.validate.predictions import predictions
 from titian.cli.validate.remedies import remedies
+from titian.cli.validate.robustness import robustness
 from titian.cli.validate.slices import slices
 from titian.cli.validate.speed import speed
 
@@ -26,5 +27,6 @@ app.command()(predictions)
 app.command()(compare)
 app.command()(plan)
 app.command()(remedies)
+app.command()(robustness)
 app.command()(slices)
 app.command()(speed)
