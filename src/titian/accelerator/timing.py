@@ -59,12 +59,27 @@ def scalesim_cycles(
 # is changed together with it.
 
 
+#: Of each layer: its descriptor's fetch (31) and the depth of the pipelines (11).
+TITIAN_OS_OVERHEAD: Final = 42
+
+
 def titian_os_cycles(
     m: Counts, k: Counts, n: Counts, *, rows: Counts, cols: Counts
 ) -> Integers:
-    """Return the cycles of one matrix product on the output-stationary array."""
+    """Return the cycles of one layer on the output-stationary array, from descriptor to memory.
+
+    A fold of `rows` pixels and `cols` filters takes ``max(rows, cols)`` slots for each word of
+    `cols` channels, or as long as the drain of the fold before it, a sum a cycle. Only the
+    last drain is seen. The array reads whole words: for a convolution whose channels are no
+    multiple of `cols`, give `k` with the channels rounded up, and the cycles are exact.
+    """
     m, k, n, rows, cols = (_int64(value) for value in (m, k, n, rows, cols))
-    return folds(m, rows) * folds(n, cols) * (k + rows + cols - 2)
+    slots = folds(k, cols) * np.maximum(rows, cols)
+    drain = rows * cols
+    tiles = folds(m, rows) * folds(n, cols)
+    # With more rows than columns the last weight passes before the last slot.
+    last = slots - np.maximum(rows - cols, 0) + drain
+    return _int64(TITIAN_OS_OVERHEAD + (tiles - 1) * np.maximum(slots, drain) + last)
 
 
 def titian_ws_cycles(

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from titian.accelerator.rtl.descriptor import FIELDS
+from titian.accelerator.timing import titian_os_cycles
 
-#: From a layer's first fetched word to its first slot, and from its last slot's read to the
-#: last value at the requantiser and from there into memory.
+#: From a layer's first fetched word to its first slot.
 FETCH_CYCLES = len(FIELDS) + 2
-CONVOLUTION_DEPTH = 11
+#: From the last word read to the last maximum in memory.
 POOL_DEPTH = 3
 
 
@@ -56,8 +56,12 @@ def layer_cycles(extent: Extent, *, rows: int, cols: int) -> int:
     used = fold_slots(extent, rows=rows, cols=cols)
     if extent.pool:
         return FETCH_CYCLES + extent.folds * extent.pixels * used + POOL_DEPTH
-    folds = extent.folds * -(-extent.pixels // rows)
-    whole = used + idle_slots(extent, rows=rows, cols=cols)
-    # The last weight passes before the last slot where the rows outnumber the columns.
-    early = max(rows - cols, 0)
-    return FETCH_CYCLES + (folds - 1) * whole + used - early + rows * cols + CONVOLUTION_DEPTH
+    return int(
+        titian_os_cycles(
+            extent.pixels,
+            extent.kernel * extent.groups * cols,
+            extent.folds * cols,
+            rows=rows,
+            cols=cols,
+        )
+    )
