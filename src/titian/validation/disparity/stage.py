@@ -78,12 +78,13 @@ def configure(project: Project) -> DisparitySettings | None:
     problems = []
     if project.data.positive is None or not columns:
         lacking = "data.positive" if columns else "data.attributes"
+        when = " if the label has two classes" if columns else ""
         problems.append(
             Problem(
                 code="T-V120",
                 message=f"the block disparity compares groups by how one class is recognised, "
                 f"and the project has no {lacking}.",
-                remedy=f"Name {lacking}, or take the block out.",
+                remedy=f"Name {lacking}{when}, or take the block out.",
             )
         )
     problems += [

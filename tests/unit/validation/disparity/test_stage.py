@@ -103,7 +103,8 @@ def test_without_its_block_the_stage_is_not_wanted():
         (
             project(data={"positive": None}),
             "T-V120: the block disparity compares groups by how one class is recognised, and "
-            "the project has no data.positive. Name data.positive, or take the block out.",
+            "the project has no data.positive. Name data.positive if the label has "
+            "two classes, or take the block out.",
         ),
         (
             project(slices=("sx",)),
