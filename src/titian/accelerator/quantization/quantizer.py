@@ -276,7 +276,7 @@ def _integer_graph(
     grids: dict[str, Grid],
     shapes: dict[str, tuple[int, ...]],
 ) -> Any:  # noqa: ANN401
-    from onnx import helper
+    from onnx import TensorProto, helper
 
     writer = _Writer(nodes=[], initializers=[])
     entry = region.entry
@@ -321,6 +321,10 @@ def _integer_graph(
         [x for x in model.graph.input if x.name not in weights],
         list(model.graph.output),
         [*kept_constants, *writer.initializers],
+        # What enters may be computed with a shape that the standard cannot infer.
+        value_info=[]
+        if any(x.name == entry for x in model.graph.input)
+        else [helper.make_tensor_value_info(entry, TensorProto.FLOAT, ["n", *shapes[entry]])],
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tests.unit.accelerator.small_networks import NETWORKS, inputs_for
+from tests.unit.accelerator.small_networks import NETWORKS, Chain, inputs_for
 
 from titian.accelerator.quantization.comparison import compare_with_runtime
 from titian.accelerator.quantization.network import Network
@@ -26,6 +26,17 @@ def test_every_tensor_equals_that_of_the_runtime(kind: str) -> None:
         assert (found.different, found.first) == (0, "")
         assert found.values > 40 * 10
         assert found.runtime.level == level
+
+
+def test_what_stands_in_front_and_behind_stays_with_the_host() -> None:
+    chain = Chain((3, 6, 6))
+    chain.node("Mul", chain.constant(np.float32([0.5])), name="before")
+    content = chain.conv(3, 4, 3).node("Relu").node("Sigmoid", name="behind").bytes()
+    x = inputs_for((3, 6, 6), 8)
+    made = quantize(content, x, name="small.onnx")
+    assert made.host == (("before", "Mul"), ("behind", "Sigmoid"))
+    network = read_network(onnx.load_model_from_string(made.content), name="small.onnx")
+    assert compare_with_runtime(made.content, network, "x", x).different == 0
 
 
 def single(group: int, unsigned: bool, seed: int) -> tuple[bytes, Network, np.ndarray]:
