@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
 import warnings
 from pathlib import Path
 
@@ -61,8 +62,12 @@ def read_bytes(root: Path, path: str) -> bytes:
         UnreadableImageError: it is missing or longer than `BYTE_LIMIT`.
     """
     try:
-        with (root / path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        with open(root / path, "rb", opener=_open_at_once) as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                reason = "the file cannot be read (Not a regular file)"
+                raise UnreadableImageError("T-D040", path, reason)
+            size = state.st_size
             if size > BYTE_LIMIT:
                 raise UnreadableImageError(
                     "T-D043", path, f"the file has {size:,} bytes; the limit is {BYTE_LIMIT:,}"
@@ -71,6 +76,11 @@ def read_bytes(root: Path, path: str) -> bytes:
     except OSError as error:
         reason = f"the file cannot be read ({error.strerror})"
         raise UnreadableImageError("T-D040", path, reason) from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for a writer where a pipe stands in a file's place."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def decode(data: bytes, *, name: str) -> Picture:

@@ -57,14 +57,20 @@ def read_table(path: Path) -> Table:
             of one name, or has no rows.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise _no_access(path, "Not a regular file")  # reading a pipe waits for ever
         data = path.read_bytes()
     except OSError as error:
-        raise _refused(
-            "T-D001",
-            f"the table {path.name} cannot be read ({error.strerror}).",
-            "Correct data.table, which is relative to the data folder (--data).",
-        ) from error
+        raise _no_access(path, error.strerror) from error
     return parse_table(data, name=path.name)
+
+
+def _no_access(path: Path, reason: str | None) -> InputError:
+    return _refused(
+        "T-D001",
+        f"the table {path.name} cannot be read ({reason}).",
+        "Correct data.table, which is relative to the data folder (--data).",
+    )
 
 
 def parse_table(data: bytes, *, name: str) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import struct
 import zlib
 
@@ -181,3 +182,10 @@ def test_odd_dicom_files_give_an_image_or_a_reason(shared_data):
         read += 1
     assert read >= 125
     assert all(reasons)
+
+
+def test_a_pipe_in_place_of_an_image_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "x.png")
+    with pytest.raises(UnreadableImageError) as caught:
+        read_image(tmp_path, "x.png")
+    assert "the file cannot be read (Not a regular file)" in str(caught.value)

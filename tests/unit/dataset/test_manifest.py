@@ -182,3 +182,9 @@ def test_survey_refuses_a_table_outside_the_folder(folder, tmp_path):
             workers=1,
             progress=quiet,
         )
+
+
+def test_a_pipe_counts_as_missing_and_is_not_waited_for(tmp_path):
+    (tmp_path / "data").mkdir()
+    os.mkfifo(tmp_path / "data" / "x.png")
+    assert not look(tmp_path / "data", ["x.png"], tmp_path / "index").present.any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -138,3 +139,13 @@ def test_refuses_nested_and_empty_parquet():
     )
     empty = parquet(pa.table({"a": pa.array([], pa.int64())}))
     assert refusal(empty, "t.parquet").startswith("T-D002: the table t.parquet has a header")
+
+
+def test_a_pipe_in_place_of_a_table_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "labels.csv")
+    with pytest.raises(InputError) as caught:
+        read_table(tmp_path / "labels.csv")
+    assert str(caught.value) == (
+        "T-D001: the table labels.csv cannot be read (Not a regular file). "
+        "Correct data.table, which is relative to the data folder (--data)."
+    )
