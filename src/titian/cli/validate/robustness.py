@@ -12,7 +12,7 @@ from titian.cli.output import console, reserved_output, write_json, write_line
 if TYPE_CHECKING:
     from titian.validation.robustness.ladder import Robustness
     from titian.validation.robustness.masking import Masking
-    from titian.values import Finding
+    from titian.values import Control, Finding
 
 
 def robustness(
@@ -54,6 +54,7 @@ def robustness(
     """  # noqa: D301 - \b keeps the help from being rewrapped
     with reserved_output(wanted=json):
         from titian.validation.robustness.checks import findings
+        from titian.validation.robustness.faults import controls
         from titian.validation.robustness.ladder import attack
         from titian.validation.robustness.masking import look_for_masking
         from titian.validation.robustness.samples import read_samples
@@ -73,14 +74,20 @@ def robustness(
         )
         masking = look_for_masking(victim, samples, found, seed=seed)
         told = findings(found, masking, why_black_box=victim.why_black_box)
+        planted = controls(samples, found, seed=seed)
     if json:
-        write_json(document(found, masking, told, output=victim.output))
+        write_json(document(found, masking, told, planted, output=victim.output))
     else:
-        _print(found, told)
+        _print(found, told, planted)
 
 
 def document(
-    found: Robustness, masking: Masking, told: tuple[Finding, ...], *, output: str
+    found: Robustness,
+    masking: Masking,
+    told: tuple[Finding, ...],
+    planted: tuple[Control, ...],
+    *,
+    output: str,
 ) -> dict[str, Any]:
     """Return the JSON document of an attack."""
     ends = found.robust.intervals[0]
@@ -110,11 +117,15 @@ def document(
         "findings": [
             {"code": f.code, "severity": f.severity.value, "what": f.what} for f in told
         ],
+        "controls": [
+            {"check": c.check, "fault": c.fault, "found": c.found, "detail": c.detail}
+            for c in planted
+        ],
         "notes": list(found.notes),
     }
 
 
-def _print(found: Robustness, told: tuple[Finding, ...]) -> None:
+def _print(found: Robustness, told: tuple[Finding, ...], planted: tuple[Control, ...]) -> None:
     from rich.table import Table
 
     table = Table("attack", "survivors", "seconds")
@@ -131,5 +142,8 @@ def _print(found: Robustness, told: tuple[Finding, ...]) -> None:
     )
     for finding in told:
         write_line(f"{finding.code}: {finding.what} {finding.remedy}")
+    for control in planted:
+        what = "found" if control.found else "MISSED"
+        write_line(f"Control, {control.fault}: {what} ({control.detail}).")
     for note in found.notes:
         write_line(note)

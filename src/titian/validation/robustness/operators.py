@@ -384,7 +384,8 @@ def _constant_of_shape(a: Attributes, i: Sequence[Tensor]) -> Tensor:
 def _expand(_: Attributes, i: Sequence[Tensor]) -> Tensor:
     import torch
 
-    return i[0].expand(torch.broadcast_shapes(i[0].shape, tuple(_ints(i[1]))))
+    common: Tensor = torch.broadcast_shapes  # untyped there
+    return i[0].expand(common(i[0].shape, tuple(_ints(i[1]))))
 
 
 def _unary(name: str) -> Operator:

@@ -285,8 +285,9 @@ def _of_torch(
     size = batch or _batch(samples)
 
     def raw(x: Floats) -> Scores:
+        whole: Tensor = torch.from_numpy(x)
         with torch.no_grad():
-            parts = [_matrix(run(part)) for part in torch.from_numpy(x).split(size)]
+            parts = [_matrix(run(part)) for part in whole.split(size)]
         return np.asarray(torch.cat(parts).double().numpy())
 
     answers = _asked(raw, samples, name)
@@ -564,7 +565,7 @@ def _one_input(found: int, name: str) -> InputError:
 
 
 def _batch(samples: Samples) -> int:
-    return max(1, min(BATCH, BATCH_VALUES // max(1, samples.x[0].size)))
+    return int(max(1, min(BATCH, BATCH_VALUES // max(1, samples.x[0].size))))
 
 
 def _apart(a: Scores, b: Scores) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from tests.unit.validation.robustness.models_under_attack import SMALL, blobs, linear
+
 from titian.errors import InputError
 from titian.validation.robustness import attack, look_for_masking, victim_of
 from titian.validation.robustness.checks import findings, ladder_figure, measurements

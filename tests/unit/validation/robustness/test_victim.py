@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from onnx import helper
-
 from tests.unit.validation.robustness.models_under_attack import SMALL, blobs, save, save_linear
+
 from titian.errors import InputError
 from titian.validation.robustness import attack, make_samples, open_victim, read_samples
 
@@ -31,7 +31,7 @@ def test_an_operator_outside_the_table_means_black_box_and_says_so(tmp_path) -> 
     found = attack(victim, samples, norm="inf", eps=0.3, valid=(0, 1), budget=SMALL)
     assert [rung.name for rung in found.attacks] == ["noise", "square"]
     assert any("Only black-box attacks are run" in note for note in found.notes)
-    with pytest.raises(InputError, match="T-S212: pgd need gradients and m.onnx has none"):
+    with pytest.raises(InputError, match=r"T-S212: pgd need gradients and m\.onnx has none"):
         attack(victim, samples, norm="inf", eps=0.3, valid=(0, 1), attacks=["pgd"])
 
 
@@ -95,7 +95,7 @@ def test_a_convolutional_graph_translates_like_the_runtime(tmp_path) -> None:
 def test_data_files_say_what_is_wrong(tmp_path) -> None:
     path = tmp_path / "d.npz"
     path.write_bytes(b"no archive")
-    with pytest.raises(InputError, match="T-S200: d.npz holds no plain arrays by name"):
+    with pytest.raises(InputError, match=r"T-S200: d\.npz holds no plain arrays by name"):
         read_samples(path)
     np.savez(path, x=np.zeros((2, 3)))
     with pytest.raises(InputError) as caught:
@@ -113,7 +113,7 @@ def test_data_files_say_what_is_wrong(tmp_path) -> None:
 def test_classes_that_the_model_lacks_are_told(tmp_path) -> None:
     samples = blobs()
     odd = make_samples(samples.x, samples.y + 1)
-    with pytest.raises(InputError, match="T-S211: y names class 3; m.onnx has 3 classes"):
+    with pytest.raises(InputError, match=r"T-S211: y names class 3; m\.onnx has 3 classes"):
         open_victim(save_linear(tmp_path / "m.onnx"), odd)
 
 
@@ -127,5 +127,39 @@ def test_inputs_of_another_shape_are_told(tmp_path) -> None:
 def test_a_program_that_the_scan_refuses_is_not_opened(tmp_path) -> None:
     path = tmp_path / "evil.pt2"
     path.write_bytes(b"\x80\x04cposix\nsystem\n(S'true'\ntR.")
-    with pytest.raises(InputError, match="T-S206: evil.pt2 is not opened: its scan refuses it"):
+    with pytest.raises(
+        InputError, match=r"T-S206: evil\.pt2 is not opened: its scan refuses it"
+    ):
         open_victim(path, blobs())
+
+
+def test_the_command_answers_the_promised_document(tmp_path) -> None:
+    import json
+
+    from typer.testing import CliRunner
+
+    from titian.cli.app import app
+
+    model, data = save_linear(tmp_path / "m.onnx"), tmp_path / "d.npz"
+    samples = blobs()
+    np.savez(data, x=samples.x, y=samples.y)
+    call = [
+        "validate",
+        "robustness",
+        str(model),
+        str(data),
+        "--eps",
+        "0.3",
+        "--range",
+        "0",
+        "1",
+    ]
+    done = CliRunner().invoke(app, [*call, "--attacks", "fgsm,pgd,square", "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["clean_accuracy"], told["robust_accuracy"], told["n"]) == (1.0, 0.0, 40)
+    assert told["low"] == 0.0
+    assert 0.0 < told["high"] < 0.1
+    assert [set(rung) for rung in told["attacks"]] == [{"name", "seconds", "survivors"}] * 3
+    assert all(control["found"] for control in told["controls"])
+    assert told["output"] == "probabilities"
