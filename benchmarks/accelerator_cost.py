@@ -2,10 +2,11 @@
 
 Goals: 0 layers whose cycles differ from SCALE-Sim 3.0.0 (AlexNet, ResNet-18, MobileNetV2, three
 dataflows); 10,000,000 designs with memory and energy terms in 60 s of one core, and 100,000
-times the rate of SCALE-Sim; Chiplet Actuary's printed values.
+times the rate of SCALE-Sim, 1,000 times that of zigzag-dse; Chiplet Actuary's values.
 
 The peer lives in an environment of its own (``pip install scalesim==3.0.0 "numpy==2.2.6"
-"pandas<3"``): name its interpreter with ``--scalesim-python``. Distinct layers are run once;
+"pandas<3"``, ``pip install zigzag-dse==3.9.1 six``): name its interpreter with
+``--scalesim-python`` or ``--zigzag-python``. Distinct layers are run once;
 ``--most-elements`` leaves out those on which the peer needs minutes.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import tempfile
 import time
@@ -104,6 +106,17 @@ for line in sys.stdin:
     found = [int(report[1]), int(report[2]), time.process_time() - start]
     print(json.dumps(found), flush=True)
 '''
+
+MAPPER = """
+import contextlib, io, os, sys
+import zigzag
+from zigzag.api import get_hardware_performance_zigzag as perform
+inputs = os.path.join(os.path.dirname(zigzag.__file__), "inputs")
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    perform(inputs + "/workload/alexnet.onnx", inputs + "/hardware/tpu_like.yaml",
+            inputs + "/mapping/tpu_like.yaml", dump_folder=sys.argv[1], lpf_limit=4,
+            loma_show_progress_bar=False, nb_spatial_mappings_generated=1)
+"""
 
 
 def alexnet() -> list[Row]:
@@ -238,6 +251,26 @@ def _answers(
         yield cycles, stalls, seconds
 
 
+def zigzag_s(python: str, *, most_s: float) -> tuple[float, bool]:
+    """Return the processor time in which zigzag-dse costs AlexNet on one design.
+
+    It searches a mapping for each layer, which the closed forms do not; its smallest search.
+
+    Returns:
+        Seconds, and whether it came to an end within `most_s`.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    finished = True
+    with tempfile.TemporaryDirectory(prefix="titian-zigzag-") as folder:
+        try:
+            subprocess.run(
+                [python, "-c", MAPPER, folder], capture_output=True, check=True, timeout=most_s
+            )
+        except subprocess.TimeoutExpired:
+            finished = False
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, finished
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
     """Designs that an exploration costed, and the processor time it took."""
@@ -273,6 +306,8 @@ def golden() -> list[tuple[str, float, float, bool]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--scalesim-python", help="interpreter that has scalesim 3.0.0")
+    parser.add_argument("--zigzag-python", help="interpreter that has zigzag-dse 3.9.1 and six")
+    parser.add_argument("--most-s", type=float, default=120.0, help="zigzag's time limit")
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--most-elements", type=int, default=400_000)
     options = parser.parse_args()
@@ -292,6 +327,12 @@ def main() -> None:
         print(
             f"  {name:<14}{rate.points:>12,} designs {rate.cpu_s:7.1f} s CPU "
             f"{rate.points / rate.cpu_s:>12,.0f} a second, front {rate.front}"
+        )
+    if options.zigzag_python is not None:
+        theirs, ours = zigzag_s(options.zigzag_python), rates["alexnet"]
+        times = theirs * ours.points / ours.cpu_s
+        print(
+            f"zigzag-dse 3.9.1, AlexNet: {theirs:.1f} s CPU a design, {times:,.0f} times ours"
         )
     if options.scalesim_python is None:
         print("SCALE-Sim: not run; name its interpreter with --scalesim-python")
