@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -30,4 +31,4 @@ def new(
     write_line("")
     write_line("Next:")
     write_line(f"  1. Open {path} and name your table and its columns.")
-    write_line(f"  2. titian run {directory} --data FOLDER_OF_YOUR_DATA")
+    write_line(f"  2. titian run {shlex.quote(str(directory))} --data FOLDER_OF_YOUR_DATA")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,7 +64,8 @@ def _print(found: ProjectStatus, directory: Path) -> None:
     out.print(table)
     out.print()
     if found.dossier is None:
-        out.print(f"No dossier yet. Next: titian run {directory}", soft_wrap=True)
+        again = shlex.quote(str(directory))
+        out.print(f"No dossier yet. Next: titian run {again}", soft_wrap=True)
         return
     counts = ", ".join(f"{found.verdicts.get(v, 0)} {v}" for v in _VERDICTS)
     out.print(f"Verdicts: {counts}")

@@ -26,6 +26,14 @@ def test_new_writes_a_project_and_says_what_is_next(tmp_path, monkeypatch):
     assert read_project(Path("studies/chest")).name == "chest"
 
 
+def test_new_quotes_a_folder_with_a_blank_in_the_next_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = RUNNER.invoke(app, ["new", "my study"])
+    assert "  2. titian run 'my study' --data FOLDER_OF_YOUR_DATA\n" in result.stdout
+    result = RUNNER.invoke(app, ["status", "my study"])
+    assert "Next: titian run 'my study'\n" in result.stdout
+
+
 def test_new_never_overwrites_a_project(tmp_path):
     (tmp_path / "titian.yaml").write_text("mine")
     result = RUNNER.invoke(app, ["new", str(tmp_path)])
