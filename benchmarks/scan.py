@@ -35,6 +35,7 @@ from titian.validation.scan.scanner import scan
 SEED = 2026
 PATIENCE_S = 60  # of a peer, for one file
 MEGABYTE = 1e6
+QUIET = {"PROMPTFOO_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}  # peers that report home
 
 _PEER = """
 import sys, time
@@ -95,7 +96,12 @@ def peers(path: Path) -> str:
         command = [python, "-c", _PEER, which, str(path)]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+                command,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_S,
+                check=False,
+                env=os.environ | QUIET,
             )
         except subprocess.TimeoutExpired:
             words.append(f"{which} > {PATIENCE_S} s")
