@@ -8,8 +8,8 @@
 Each raise names a stable code (``T-D014``: area letter, number), the bad value and its
 place, the rule, and the next move. All problems of one input are raised together as
 `Problems`. Letters: P project file, D data, T training, M model, V validation, E evidence,
-R dossier, S scan of model files, X pipeline and engine. ``docs/reference/errors.md``
-documents every code.
+R dossier, S security (scan, attacks), A annotation, C accelerator, X pipeline and engine.
+``docs/reference/errors/`` documents every code.
 """
 
 from __future__ import annotations
