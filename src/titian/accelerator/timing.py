@@ -26,6 +26,8 @@ Machine: TypeAlias = Literal["scalesim", "titian"]
 
 DATAFLOWS: Final[tuple[Dataflow, ...]] = get_args(Dataflow)
 MACHINES: Final[tuple[Machine, ...]] = get_args(Machine)
+BUILT: Final[tuple[Dataflow, ...]] = ("os",)
+"""Dataflows of ours whose circuit exists; the cycles of the others state a plan."""
 
 
 def folds(length: Counts, size: Counts) -> Integers:

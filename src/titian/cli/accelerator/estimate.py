@@ -176,7 +176,17 @@ def measurement_document(item: Measurement) -> dict[str, Any]:
 
 
 def _notes(found: Estimate) -> list[str]:
+    from titian.accelerator.timing import BUILT
+
     notes = list(found.workload.notes)
+    design = found.design
+    if design.machine == "titian" and (
+        design.dataflow not in BUILT or design.depthwise_lanes or found.workload.vector
+    ):
+        notes.append(
+            "Only output-stationary arrays exist as circuits: cycles of other dataflows, of "
+            "lanes and of the depthwise engine state a plan."
+        )
     if found.design.bandwidth_gbps is None:
         notes.append(
             "No bandwidth was stated: stalls and the memory interface are not counted."

@@ -176,7 +176,10 @@ def _lines(found: Exploration, work: Workload, drawn: list[str]) -> list[str]:
     step = max(1, len(found.front) // SHOWN)
     lines.append("Along the front, by latency:")
     lines += [f"  {'':<24}{_row(choice)}" for choice in found.front[::step][:SHOWN]]
-    lines.append("Prices are published ones of 2020; one call at a time; --json has the front.")
+    lines += [
+        "Prices are published ones of 2020; one call at a time; --json has the front.",
+        "Only output-stationary arrays exist as circuits: other dataflows state a plan.",
+    ]
     return lines + [f"wrote {path}" for path in drawn]
 
 
