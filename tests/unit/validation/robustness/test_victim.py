@@ -163,3 +163,25 @@ def test_the_command_answers_the_promised_document(tmp_path) -> None:
     assert [set(rung) for rung in told["attacks"]] == [{"name", "seconds", "survivors"}] * 3
     assert all(control["found"] for control in told["controls"])
     assert told["output"] == "probabilities"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_torch_program_is_attacked_before_its_softmax(tmp_path) -> None:
+    import torch
+    from tests.unit.validation.robustness.models_under_attack import linear_weights
+
+    layer = torch.nn.Linear(6, 3)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(10 * linear_weights()).T)
+        layer.bias.copy_(-layer.weight.sum(1) / 2)
+    module = torch.nn.Sequential(layer, torch.nn.Softmax(-1)).eval()
+    for name, shapes in (("free", ({0: torch.export.Dim("n")},)), ("fixed", None)):
+        path = tmp_path / f"{name}.pt2"
+        program = torch.export.export(module, (torch.zeros(7, 6),), dynamic_shapes=shapes)
+        torch.export.save(program, path)
+        samples = blobs()
+        victim = open_victim(path, samples)
+        assert (victim.kind, victim.output) == ("torch.export", "probabilities")
+        assert any("before the last softmax" in note for note in victim.notes)
+        found = attack(victim, samples, norm="2", eps=0.5, valid=(0, 1), budget=SMALL)
+        assert (found.clean.value, found.robust.value) == (1.0, 0.0)
