@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,9 @@ from titian.cli.output import reserved_output
 
 if TYPE_CHECKING:
     from titian.evidence.verify import Report
+
+
+SHOWN = 10  # faults of one check; a lost ledger leaves thousands of numbers without a source
 
 
 def verify(
@@ -31,7 +35,7 @@ def verify(
     """Check a dossier's signatures, files, proofs and numbers; exit 1 if any fails."""
     report = _check(dossier, key or [])
     answer = {"ok": report.ok, "dossier": str(dossier), **_report_json(report)}
-    lines = report.lines()
+    lines = report_lines(report)
     if (replay or data is not None) and not report.ok:
         lines.append("not replayed, since the dossier does not verify")
     elif replay or data is not None:
@@ -48,6 +52,23 @@ def verify(
     typer.echo(json.dumps(answer, indent=2) if as_json else "\n".join(lines))
     if not answer["ok"]:
         raise typer.Exit(1)
+
+
+def report_lines(report: Report) -> list[str]:
+    """Return the report's lines, with the faults of one check after `SHOWN` as a count."""
+    lines = report.lines()  # one line a check, in their order, then the outcome
+    faults: Counter[str] = Counter()
+    kept = []
+    for check, line in zip(report.checks, lines, strict=False):
+        faults[check.name] += not check.ok
+        if check.ok or faults[check.name] <= SHOWN:
+            kept.append(line)
+    more = [
+        f"FAILED {name:9}and {count - SHOWN:,} more; --json names them all"
+        for name, count in faults.items()
+        if count > SHOWN
+    ]
+    return [*kept, *more, *lines[len(report.checks) :]]
 
 
 def read_keys(paths: list[Path]) -> list[bytes]:
