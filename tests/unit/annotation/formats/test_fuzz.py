@@ -110,7 +110,7 @@ def damaged(file, data):
 def test_damaged_dicom_is_refused(name, tmp_path):
     pytest.importorskip("highdicom")
     (tmp_path / "a.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\x02\0" * 40)
-    with pytest.raises(TitianError, match=r"T-A116: a\.dcm: (reading|is a file without a SOP class)"):
+    with pytest.raises(TitianError, match=r"T-A116: a\.dcm: (reading|is a file without)"):
         FORMATS[name].read(tmp_path / "a.dcm")
 
 
