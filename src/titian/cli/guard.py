@@ -46,6 +46,8 @@ class GuardedGroup(TyperGroup):
             write_error_line(
                 "Interrupted. Nothing is lost: the next `titian run` carries on after the "
                 "last finished stage."
+                if arguments[:1] in {("run",), ("demo",)}
+                else "Interrupted before it was done. Call it again."
             )
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:

@@ -19,10 +19,10 @@ FIRST = Problem(code="T-D014", message="column 'age' has 3 texts.", remedy="Mend
 SECOND = Problem(code="T-D015", message="row 4 is blank.", remedy="Drop it.")
 
 
-def raising(error: BaseException) -> typer.Typer:
+def raising(error: BaseException, name: str = "fail") -> typer.Typer:
     app = typer.Typer(cls=GuardedGroup, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-    @app.command()
+    @app.command(name)
     def fail(
         folder: Path = Path(),
         json: Annotated[bool, typer.Option("--json")] = False,
@@ -116,12 +116,18 @@ def test_an_own_fault_outside_a_project_is_saved_in_the_temporary_folder(tmp_pat
 
 
 def test_an_interrupt_says_that_the_next_run_carries_on():
-    result = RUNNER.invoke(raising(KeyboardInterrupt()), ["fail"])
+    result = RUNNER.invoke(raising(KeyboardInterrupt(), "run"), ["run"])
     assert result.exit_code == 130
     assert result.stderr == (
         "\nInterrupted. Nothing is lost: the next `titian run` carries on after the last "
         "finished stage.\n"
     )
+
+
+def test_an_interrupted_command_that_keeps_nothing_says_so():
+    result = RUNNER.invoke(raising(KeyboardInterrupt()), ["fail"])
+    assert result.exit_code == 130
+    assert result.stderr == "\nInterrupted before it was done. Call it again.\n"
 
 
 def test_a_wrong_call_is_left_to_the_parser():
