@@ -145,11 +145,11 @@ def test_energy_is_read_from_packages_and_wraps_around(tmp_path):
 def test_peak_memory_sees_what_a_run_held():
     before = resources.resident_mib()
     meter = resources.start_meter(before)
-    held = np.ones(30 * 2**20 // 8)
+    held = np.ones(128 * 2**20 // 8)  # never from memory that was freed before
     used = resources.read_meter(meter, cpu_s=0.0, samples=int(held[0]))
-    assert used.peak_memory_mib >= before + 25
+    assert used.peak_memory_mib >= before + 64
     if meter.reset:
-        assert used.model_memory_mib == pytest.approx(30, abs=6)
+        assert used.model_memory_mib == pytest.approx(128, abs=32)
 
 
 def test_a_system_elsewhere_has_no_resources():
