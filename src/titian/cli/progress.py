@@ -13,7 +13,6 @@ from typing import Final, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from titian.cli.interrupt import interruptible
 from titian.cli.output import console
 from titian.pipeline.reporter import Reporter
 
@@ -26,10 +25,9 @@ def open_reporter(*, plain: bool) -> Iterator[Reporter]:
     """Give bars where a person watches a terminal, lines otherwise or when `plain`."""
     terminal = sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
     if plain or not terminal:
-        with interruptible(PlainReporter(sys.stderr)) as reporter:
-            yield reporter
+        yield PlainReporter(sys.stderr)
         return
-    with BarReporter(console(error=True)) as bars, interruptible(bars) as reporter:
+    with BarReporter(console(error=True)) as reporter:
         yield reporter
 
 

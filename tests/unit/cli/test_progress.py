@@ -120,7 +120,7 @@ def test_a_pipe_gets_lines_also_where_bars_are_possible(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
     with open_reporter(plain=False) as reporter:
-        assert isinstance(reporter.inner, PlainReporter)
+        assert isinstance(reporter, PlainReporter)
 
 
 def test_a_terminal_gets_bars_unless_json_is_wanted(monkeypatch):
@@ -131,6 +131,6 @@ def test_a_terminal_gets_bars_unless_json_is_wanted(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("sys.stderr", Terminal())
     with open_reporter(plain=False) as reporter:
-        assert isinstance(reporter.inner, BarReporter)
+        assert isinstance(reporter, BarReporter)
     with open_reporter(plain=True) as reporter:
-        assert isinstance(reporter.inner, PlainReporter)
+        assert isinstance(reporter, PlainReporter)
